@@ -1,0 +1,44 @@
+/* codec: bounds-checked reading and unchecked writing of on-disk integers.
+ *
+ * A `struct decoder` walks a borrowed span. A read past its end, or of a varint
+ * that is too long, sets `failed`, answers 0 or an empty view, and moves to the
+ * end: decode everything, then ask `failed` once. */
+#ifndef WEIR_BASE_CODEC_H
+#define WEIR_BASE_CODEC_H
+
+#include "base/buf.h"
+
+struct decoder {
+    const char *at;
+    const char *end;
+    bool failed;
+};
+
+static inline struct decoder decoder_of(struct bytes span)
+{
+    return (struct decoder){span.data, span.data + span.len, false};
+}
+
+static inline size_t decoder_left(const struct decoder *decoder)
+{
+    return (size_t)(decoder->end - decoder->at);
+}
+
+uint8_t decoder_u8(struct decoder *decoder);
+uint16_t decoder_u16(struct decoder *decoder);
+uint32_t decoder_u32(struct decoder *decoder);
+uint64_t decoder_u64(struct decoder *decoder);
+uint64_t decoder_varint(struct decoder *decoder);
+/* The next `len` bytes, valid as long as the span. */
+struct bytes decoder_take(struct decoder *decoder, uint64_t len);
+/* A varint length, then that many bytes. */
+struct bytes decoder_bytes(struct decoder *decoder);
+
+/* Writes to memory that has the room; each returns the end of what it wrote. */
+char *encode_u16(char *at, uint16_t value);
+char *encode_u32(char *at, uint32_t value);
+char *encode_u64(char *at, uint64_t value);
+char *encode_varint(char *at, uint64_t value);
+size_t varint_size(uint64_t value);
+
+#endif
