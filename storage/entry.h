@@ -1,0 +1,30 @@
+/* entry: one entry of a feed, and how it is kept in a chunk.
+ *
+ * Fields are kept in wire form, the RESP array in which clients send and get them
+ * ("*2\r\n$4\r\nname\r\n$3\r\nAda\r\n"): a reply is a memory copy.
+ *
+ *   chunk = entry...        entry = len varint | delta-ms varint | seq varint | fields (len bytes)
+ *
+ * The id is relative to the chunk's base, the id in its key: ms = base.ms + delta-ms; seq counts from
+ * base.seq where delta-ms is 0 and from 0 elsewhere. Entries of a chunk ascend. Since an entry depends on the
+ * base alone, chunks grow by concatenation. */
+#ifndef WEIR_STORAGE_ENTRY_H
+#define WEIR_STORAGE_ENTRY_H
+
+#include "base/codec.h"
+#include "base/err.h"
+#include "storage/id.h"
+
+struct entry {
+    struct id id;
+    struct bytes fields; /* borrowed */
+};
+
+/* `base` <= entry->id. */
+size_t entry_size(struct id base, const struct entry *entry);
+/* Writes entry_size bytes and returns their end. */
+char *entry_write(char *at, struct id base, const struct entry *entry);
+/* The next entry of a chunk; its fields point into it. ERR_END at the end, ERR_CORRUPT. */
+MUST_CHECK enum err entry_read(struct decoder *chunk, struct id base, struct entry *out);
+
+#endif

@@ -1,0 +1,274 @@
+#include "storage/fold.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+#include <stdlib.h>
+
+/* A row, or a run of rows, and where it belongs in key order. */
+struct item {
+    uint64_t place; /* namespace, slot, kind: as in the key */
+    uint64_t rest;  /* the hash of an object's name, or the feed id */
+    const struct object *object;
+};
+
+struct fold {
+    struct ranges *ranges;
+    struct ranges_batch *batch;
+    uint8_t side;
+    struct buf key;
+    struct buf key2;
+    struct buf value;
+};
+
+static uint64_t place_of(uint32_t space, uint16_t slot, enum key_kind kind)
+{
+    return (uint64_t)space << 24 | (uint64_t)slot << 8 | kind;
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    const struct item *x = a;
+    const struct item *y = b;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    uint64_t mask = ~UINT64_C(0) << (64 - KEY_HASH_BITS);
+    bool chunks = (x->place & 0xff) == KEY_CHUNK;
+    uint64_t x_rest = chunks ? x->rest : x->rest & mask;
+    uint64_t y_rest = chunks ? y->rest : y->rest & mask;
+    if (x_rest != y_rest)
+        return x_rest < y_rest ? -1 : 1;
+    return bytes_compare(object_name(x->object), object_name(y->object));
+}
+
+/* An object's row and its feed's chunks lie apart: two items. */
+static size_t collect(const struct dirty *dirty, uint8_t side, struct item *items)
+{
+    size_t n = 0;
+    for (struct list *link = dirty->objects.next; link != &dirty->objects; link = link->next) {
+        const struct object *object = container_of(link, struct object, links[side]);
+        const struct feed *feed = object->states[side].feed;
+        items[n++] = (struct item){place_of(object->space, object->slot, KEY_OBJECT),
+                                   object->node.hash, object};
+        if (feed != NULL)
+            items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_CHUNK),
+                                       feed->home.feed, object};
+    }
+    qsort(items, n, sizeof(*items), compare_items);
+    return n;
+}
+
+static void write_object(struct fold *fold, const struct object *object)
+{
+    const struct object_state *state = &object->states[fold->side];
+    if (state->type == OBJECT_NONE && !object->persisted)
+        return;
+    key_object(&fold->key, object->space, object->slot, object->node.hash, object_name(object));
+    if (state->type == OBJECT_NONE) {
+        ranges_batch_delete(fold->batch, buf_bytes(&fold->key));
+        return;
+    }
+    fold->value.len = 0;
+    object_row_encode(&fold->value, state, fold->side);
+    ranges_batch_put(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->value));
+}
+
+/* Removes the chunks below first_id. */
+static enum err write_trim(struct fold *fold, const struct feed *feed)
+{
+    const struct feed_row *row = &feed->rows[fold->side];
+    const struct tail *tail = &feed->tails[fold->side];
+    const struct piece *piece = tail_empty(tail) ? NULL : &tail->pieces[tail->from];
+    struct buf *start = &fold->key;
+    struct buf *end = &fold->key2;
+    key_chunk(start, feed->home, ID_MIN);
+    if (row->length == 0) {
+        key_chunk_end(end, feed->home);
+    } else if (piece != NULL && !piece->merge && !id_less(row->first_id, piece->first)) {
+        key_chunk(end, feed->home, piece->base);
+    } else {
+        key_chunk(end, feed->home, row->first_id);
+        struct ranges_iter *iter =
+            ranges_iter_open(fold->ranges, buf_bytes(start), BYTES("\xff"), TIER_DISK);
+        enum err err = ranges_iter_seek_prev(iter, buf_bytes(end));
+        if (err == ERR_OK) {
+            end->len = 0;
+            buf_add_bytes(end, ranges_iter_key(iter));
+        }
+        ranges_iter_close(iter);
+        if (err != ERR_OK)
+            return err == ERR_END ? ERR_OK : err;
+    }
+    if (bytes_compare(buf_bytes(start), buf_bytes(end)) < 0)
+        ranges_batch_delete_range(fold->batch, buf_bytes(start), buf_bytes(end));
+    return ERR_OK;
+}
+
+/* Copies a chunk's entries but for those in ids[*at ...]; *at moves past what lies in the chunk. */
+static enum err filter_chunk(struct bytes chunk, struct id base, const struct id *ids, size_t count,
+                             size_t *at, struct buf *out)
+{
+    struct decoder decoder = decoder_of(chunk);
+    const char *start = decoder.at;
+    struct entry entry;
+    enum err err;
+    while ((err = entry_read(&decoder, base, &entry)) == ERR_OK) {
+        while (*at < count && id_less(ids[*at], entry.id))
+            ++*at;
+        if (*at < count && id_equal(ids[*at], entry.id))
+            ++*at;
+        else
+            buf_add(out, start, (size_t)(decoder.at - start));
+        start = decoder.at;
+    }
+    return err == ERR_END ? ERR_OK : err;
+}
+
+/* Writes what is left of the chunk on which `iter` stands. `merge` continues it when not NULL. */
+static enum err rewrite_chunk(struct fold *fold, struct ranges_iter *iter, const struct feed *feed,
+                              const struct id *ids, size_t count, size_t *at, const struct piece *merge,
+                              bool *merged)
+{
+    struct id base;
+    enum err err = key_chunk_base(ranges_iter_key(iter), feed->home, &base);
+    if (err != ERR_OK)
+        return err;
+    fold->value.len = 0;
+    size_t before = *at;
+    err = filter_chunk(ranges_iter_value(iter), base, ids, count, at, &fold->value);
+    if (err != ERR_OK)
+        return err;
+    if (*at == before) { /* the entry is not there */
+        ++*at;
+        return ERR_OK;
+    }
+    *merged = merge != NULL && id_equal(merge->base, base);
+    if (*merged)
+        buf_add(&fold->value, merge->data, merge->len);
+    if (fold->value.len == 0)
+        ranges_batch_delete(fold->batch, ranges_iter_key(iter));
+    else
+        ranges_batch_put(fold->batch, ranges_iter_key(iter), buf_bytes(&fold->value));
+    return ERR_OK;
+}
+
+static enum err rewrite_chunks(struct fold *fold, const struct feed *feed, const struct id *ids,
+                               size_t count, const struct piece *merge, bool *merged)
+{
+    const struct id first = feed->rows[fold->side].first_id;
+    key_chunk(&fold->key, feed->home, ID_MIN);
+    key_chunk_end(&fold->key2, feed->home);
+    struct ranges_iter *iter =
+        ranges_iter_open(fold->ranges, buf_bytes(&fold->key), buf_bytes(&fold->key2), TIER_DISK);
+    enum err err = ERR_OK;
+    for (size_t at = 0; at < count && err == ERR_OK;) {
+        if (id_less(ids[at], first)) {
+            at++;
+            continue;
+        }
+        key_chunk(&fold->key, feed->home, ids[at]);
+        err = ranges_iter_seek_prev(iter, buf_bytes(&fold->key));
+        if (err == ERR_END) { /* its chunk is gone: trimmed */
+            at++;
+            err = ERR_OK;
+        } else if (err == ERR_OK) {
+            err = rewrite_chunk(fold, iter, feed, ids, count, &at, merge, merged);
+        }
+    }
+    ranges_iter_close(iter);
+    return err;
+}
+
+static enum err write_deleted(struct fold *fold, const struct feed *feed, const struct piece *merge,
+                              bool *merged)
+{
+    const struct id_set *deleted = &feed->tails[fold->side].deleted;
+    if (deleted->count == 0 || feed->rows[fold->side].length == 0)
+        return ERR_OK;
+    struct id *ids = mem_alloc(deleted->count * sizeof(*ids));
+    id_set_sorted(deleted, ids);
+    enum err err = rewrite_chunks(fold, feed, ids, deleted->count, merge, merged);
+    mem_free(ids);
+    return err;
+}
+
+static enum err write_chunks(struct fold *fold, const struct feed *feed)
+{
+    const struct tail *tail = &feed->tails[fold->side];
+    const struct piece *first = tail_empty(tail) ? NULL : &tail->pieces[tail->from];
+    bool merged = false;
+    if (tail->trimmed) {
+        enum err err = write_trim(fold, feed);
+        if (err != ERR_OK)
+            return err;
+    }
+    enum err err = write_deleted(fold, feed, first != NULL && first->merge ? first : NULL, &merged);
+    if (err != ERR_OK)
+        return err;
+    for (uint32_t i = tail->from + (merged ? 1 : 0); i < tail->count; i++) {
+        const struct piece *piece = &tail->pieces[i];
+        struct bytes entries = bytes_of(piece->data, piece->len);
+        key_chunk(&fold->key, feed->home, piece->base);
+        if (piece->merge)
+            ranges_batch_merge(fold->batch, buf_bytes(&fold->key), entries);
+        else
+            ranges_batch_put(fold->batch, buf_bytes(&fold->key), entries);
+    }
+    return ERR_OK;
+}
+
+static void write_dropped(struct fold *fold, const struct dirty *dirty)
+{
+    const struct chunk_home *homes = (const struct chunk_home *)(const void *)dirty->dropped_feeds.data;
+    for (size_t i = 0; i < dirty->dropped_feeds.len / sizeof(*homes); i++) {
+        key_chunk(&fold->key, homes[i], ID_MIN);
+        key_chunk_end(&fold->key2, homes[i]);
+        ranges_batch_delete_range(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->key2));
+    }
+    const uint32_t *spaces = (const uint32_t *)(const void *)dirty->dropped_spaces.data;
+    for (size_t i = 0; i < dirty->dropped_spaces.len / sizeof(*spaces); i++) {
+        key_space(&fold->key, spaces[i]);
+        key_space(&fold->key2, spaces[i] + 1);
+        ranges_batch_delete_range(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->key2));
+    }
+}
+
+static enum err write_all(struct fold *fold, const struct dirty *dirty)
+{
+    key_system(&fold->key, BYTES("catalog"));
+    catalog_encode(&fold->value, &dirty->catalog);
+    ranges_batch_put(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->value));
+    write_dropped(fold, dirty);
+
+    struct item *items = mem_alloc((2 * dirty->count + 1) * sizeof(*items));
+    size_t count = collect(dirty, fold->side, items);
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
+        if ((items[i].place & 0xff) == KEY_OBJECT)
+            write_object(fold, items[i].object);
+        else
+            err = write_chunks(fold, items[i].object->states[fold->side].feed);
+    }
+    mem_free(items);
+    return err;
+}
+
+enum err fold_write(struct ranges *ranges, const struct dirty *dirty, uint8_t side)
+{
+    struct fold fold = {.ranges = ranges, .side = side};
+    enum err err = ranges_batch_begin(ranges, &fold.batch);
+    if (err != ERR_OK)
+        return err;
+    buf_init(&fold.key);
+    buf_init(&fold.key2);
+    buf_init(&fold.value);
+    err = write_all(&fold, dirty);
+    if (err == ERR_OK)
+        err = ranges_batch_commit(fold.batch);
+    else
+        ranges_batch_abort(fold.batch);
+    buf_deinit(&fold.key);
+    buf_deinit(&fold.key2);
+    buf_deinit(&fold.value);
+    return err;
+}

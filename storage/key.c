@@ -1,0 +1,131 @@
+#include "storage/key.h"
+
+#include "base/codec.h"
+
+#define HEADER_SIZE 7
+#define HASH_SIZE 6
+#define CHUNK_SIZE (HEADER_SIZE + 24)
+
+/* CRC-16/XMODEM, polynomial 0x1021, a nibble at a time: a key name is short. */
+static uint16_t crc16(struct bytes bytes)
+{
+    static const uint16_t table[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
+                                       0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef};
+    unsigned crc = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned byte = (unsigned char)bytes.data[i];
+        crc = (crc << 4) ^ table[((crc >> 12) ^ (byte >> 4)) & 15];
+        crc = (crc << 4) ^ table[((crc >> 12) ^ byte) & 15];
+    }
+    return (uint16_t)crc;
+}
+
+/* What counts for the slot: between the first '{' and the next '}', when not empty. */
+static struct bytes hash_tag(struct bytes name)
+{
+    const char *open = name.len > 0 ? memchr(name.data, '{', name.len) : NULL;
+    if (open == NULL)
+        return name;
+    size_t left = name.len - (size_t)(open + 1 - name.data);
+    const char *close = left > 0 ? memchr(open + 1, '}', left) : NULL;
+    if (close == NULL || close == open + 1)
+        return name;
+    return bytes_of(open + 1, (size_t)(close - open - 1));
+}
+
+uint16_t key_slot(struct bytes name)
+{
+    return crc16(hash_tag(name)) & (KEY_SLOTS - 1);
+}
+
+static char *put_header(char *at, uint32_t space, uint16_t slot, enum key_kind kind)
+{
+    at = encode_u32(at, space);
+    at = encode_u16(at, slot);
+    *at = (char)kind;
+    return at + 1;
+}
+
+static char *start(struct buf *out, size_t size)
+{
+    out->len = 0;
+    char *at = buf_reserve(out, size);
+    out->len = size;
+    return at;
+}
+
+void key_system(struct buf *out, struct bytes name)
+{
+    char *at = put_header(start(out, HEADER_SIZE + name.len), 0, 0, KEY_SYSTEM);
+    memcpy(at, name.data, name.len);
+}
+
+static char *put_hash(char *at, uint64_t hash)
+{
+    at = encode_u32(at, (uint32_t)(hash >> 32));
+    return encode_u16(at, (uint16_t)(hash >> 16));
+}
+
+void key_object(struct buf *out, uint32_t space, uint16_t slot, uint64_t hash, struct bytes name)
+{
+    char *at = start(out, HEADER_SIZE + HASH_SIZE + name.len);
+    at = put_hash(put_header(at, space, slot, KEY_OBJECT), hash);
+    if (name.len > 0)
+        memcpy(at, name.data, name.len);
+}
+
+void key_object_from(struct buf *out, uint32_t space, uint16_t slot, uint64_t hash)
+{
+    key_object(out, space, slot, hash, BYTES(""));
+}
+
+void key_space(struct buf *out, uint32_t space)
+{
+    put_header(start(out, HEADER_SIZE), space, 0, KEY_SYSTEM);
+}
+
+void key_chunk(struct buf *out, struct chunk_home home, struct id base)
+{
+    char *at = put_header(start(out, CHUNK_SIZE), home.space, home.slot, KEY_CHUNK);
+    at = encode_u64(at, home.feed);
+    at = encode_u64(at, base.ms);
+    encode_u64(at, base.seq);
+}
+
+void key_chunk_end(struct buf *out, struct chunk_home home)
+{
+    char *at = put_header(start(out, HEADER_SIZE + 8), home.space, home.slot, KEY_CHUNK);
+    encode_u64(at, home.feed + 1);
+}
+
+enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base)
+{
+    struct decoder decoder = decoder_of(key);
+    uint32_t space = decoder_u32(&decoder);
+    uint16_t slot = decoder_u16(&decoder);
+    uint8_t kind = decoder_u8(&decoder);
+    uint64_t feed = decoder_u64(&decoder);
+    struct id id = {.ms = decoder_u64(&decoder)};
+    id.seq = decoder_u64(&decoder);
+    if (decoder.failed || decoder_left(&decoder) > 0 || kind != KEY_CHUNK || space != home.space ||
+        slot != home.slot || feed != home.feed)
+        return ERR_CORRUPT;
+    *base = id;
+    return ERR_OK;
+}
+
+enum err key_object_parse(struct bytes key, struct object_key *out)
+{
+    struct decoder decoder = decoder_of(key);
+    uint32_t space = decoder_u32(&decoder);
+    uint16_t slot = decoder_u16(&decoder);
+    uint8_t kind = decoder_u8(&decoder);
+    if (decoder.failed || kind != KEY_OBJECT)
+        return ERR_NOT_FOUND;
+    uint64_t hash = (uint64_t)decoder_u32(&decoder) << 32;
+    hash |= (uint64_t)decoder_u16(&decoder) << 16;
+    if (decoder.failed)
+        return ERR_CORRUPT;
+    *out = (struct object_key){space, slot, hash, bytes_of(decoder.at, decoder_left(&decoder))};
+    return ERR_OK;
+}

@@ -1,0 +1,130 @@
+#include "storage/ranges_rocks_internal.h"
+
+#include <rocksdb/c.h>
+
+#include "base/alloc.h"
+
+static enum err get_by_iterator(struct rocks *rocks, struct bytes key, struct buf *value)
+{
+    rocksdb_iterator_t *iterator =
+        rocksdb_create_iterator(rocks->db, rocks->options.get[TIER_MEMORY]);
+    rocksdb_iter_seek(iterator, key.data, key.len);
+    enum err err = ERR_NOT_FOUND;
+    char *words = NULL;
+    if (rocksdb_iter_valid(iterator)) {
+        struct bytes found;
+        found.data = rocksdb_iter_key(iterator, &found.len);
+        if (bytes_equal(found, key)) {
+            size_t len;
+            const char *data = rocksdb_iter_value(iterator, &len);
+            buf_add(value, data, len);
+            err = ERR_OK;
+        }
+    } else {
+        rocksdb_iter_get_error(iterator, &words);
+        if (words != NULL)
+            err = rocks_read_error(rocks, words);
+    }
+    rocksdb_iter_destroy(iterator);
+    return err;
+}
+
+static enum err rocks_get(struct ranges *ranges, struct bytes key, enum tier tier,
+                          struct buf *value)
+{
+    struct rocks *rocks = rocks_of(ranges);
+    char *words = NULL;
+    rocksdb_pinnableslice_t *slice =
+        rocksdb_get_pinned(rocks->db, rocks->options.get[tier], key.data, key.len, &words);
+    if (words != NULL)
+        return rocks_read_error(rocks, words);
+    if (slice == NULL)
+        return ERR_NOT_FOUND;
+    size_t len;
+    const char *data = rocksdb_pinnableslice_value(slice, &len);
+    /* A get that may not read says "found, empty" where the key may be in a table that is not open
+     * (TableCache::Get, MarkKeyMayExist); an iterator says "incomplete" there. */
+    bool trusted = len > 0 || tier == TIER_DISK;
+    buf_add(value, data, len);
+    rocksdb_pinnableslice_destroy(slice);
+    return trusted ? ERR_OK : get_by_iterator(rocks, key, value);
+}
+
+static uint64_t property(struct rocks *rocks, const char *name)
+{
+    uint64_t value = 0;
+    (void)rocksdb_property_int(rocks->db, name, &value);
+    return value;
+}
+
+static void rocks_stats(struct ranges *ranges, struct ranges_stats *out)
+{
+    struct rocks *rocks = rocks_of(ranges);
+    *out = (struct ranges_stats){
+        .disk_bytes = property(rocks, "rocksdb.live-sst-files-size"),
+        .cache_bytes = rocksdb_cache_get_usage(rocks->options.cache),
+        .batches = atomic_load(&rocks->batches_committed),
+        .pending_compaction_bytes = property(rocks, "rocksdb.estimate-pending-compaction-bytes"),
+    };
+}
+
+static void rocks_close(struct ranges *ranges)
+{
+    struct rocks *rocks = rocks_of(ranges);
+    if (rocks->db != NULL) {
+        /* Compaction starts over at the next open: closing does not wait for it to end. */
+        rocksdb_cancel_all_background_work(rocks->db, 1);
+        rocksdb_close(rocks->db);
+    }
+    rocks_options_deinit(&rocks->options);
+    mem_free(rocks->ingest_path);
+    mem_free(rocks);
+}
+
+static const struct ranges_ops rocks_ops = {
+    .get = rocks_get,
+    .iter_open = rocks_iter_open,
+    .iter_close = rocks_iter_close,
+    .iter_seek = rocks_iter_seek,
+    .iter_seek_prev = rocks_iter_seek_prev,
+    .iter_next = rocks_iter_next,
+    .iter_prev = rocks_iter_prev,
+    .iter_key = rocks_iter_key,
+    .iter_value = rocks_iter_value,
+    .batch_begin = rocks_batch_begin,
+    .batch_put = rocks_batch_put,
+    .batch_merge = rocks_batch_merge,
+    .batch_delete = rocks_batch_delete,
+    .batch_delete_range = rocks_batch_delete_range,
+    .batch_commit = rocks_batch_commit,
+    .batch_abort = rocks_batch_abort,
+    .stats = rocks_stats,
+    .close = rocks_close,
+};
+
+static enum err open_error(char *words, struct buf *reason)
+{
+    enum err err = rocks_error_of(words);
+    buf_add_bytes(reason, bytes_of_string(words));
+    rocksdb_free(words);
+    return err;
+}
+
+enum err ranges_rocks_open(const struct ranges_rocks_options *options, struct buf *reason,
+                           struct ranges **out)
+{
+    struct rocks *rocks = mem_zalloc(sizeof(*rocks));
+    rocks->base.ops = &rocks_ops;
+    rocks->write_bytes_per_second = options->write_bytes_per_second;
+    rocks_options_init(&rocks->options, options);
+    char *words = NULL;
+    rocks->db = rocksdb_open(rocks->options.database, options->path, &words);
+    enum err err =
+        words != NULL ? open_error(words, reason) : rocks_ingest_open(rocks, options->path);
+    if (err != ERR_OK) {
+        rocks_close(&rocks->base);
+        return err;
+    }
+    *out = &rocks->base;
+    return ERR_OK;
+}
