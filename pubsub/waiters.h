@@ -1,0 +1,41 @@
+/* waiters: who waits for which key.
+ *
+ * A blocked reader waits for one key or several with one `struct waiter` each. Those of one key stand in the order in which
+ * they came. A key nobody waits for costs nothing.
+ *
+ * Threads: the loop's. */
+#ifndef WEIR_PUBSUB_WAITERS_H
+#define WEIR_PUBSUB_WAITERS_H
+
+#include "base/hmap.h"
+#include "base/list.h"
+
+struct waiters {
+    struct hmap keys;
+};
+
+/* Embedded by whoever waits, who owns it. */
+struct waiter {
+    struct list link;
+    struct waiters_key *key; /* NULL: it does not wait */
+};
+
+void waiters_init(struct waiters *waiters);
+/* Nobody may wait any more. */
+void waiters_deinit(struct waiters *waiters);
+
+/* `scope` tells equal names apart: the number of a database. Copies the name. */
+void waiters_add(struct waiters *waiters, uint32_t scope, struct bytes name, struct waiter *waiter);
+/* Nothing when it does not wait. */
+void waiters_remove(struct waiters *waiters, struct waiter *waiter);
+
+static inline bool waiters_empty(const struct waiters *waiters)
+{
+    return waiters->keys.count == 0;
+}
+
+/* The one who has waited longest for this key, NULL when nobody does; and who came after `waiter`. */
+struct waiter *waiters_first(const struct waiters *waiters, uint32_t scope, struct bytes name);
+struct waiter *waiters_next(const struct waiter *waiter);
+
+#endif
