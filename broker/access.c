@@ -1,0 +1,154 @@
+#include "broker/access.h"
+
+#include "base/alloc.h"
+#include "broker/broker_internal.h"
+
+struct read_job {
+    struct session *session;
+    struct fetch *fetch;   /* borrowed: a cursor's; or NULL: */
+    struct key_fetch *keys;
+    size_t key_count;
+};
+
+struct key_fetch {
+    struct fetch fetch;
+    unsigned db;
+    struct buf key;
+};
+
+void access_error(struct session *session, enum err err)
+{
+    reply_error(&session->reply, "ERR reading from disk failed: %s", err_text(err));
+}
+
+void read_job_run(struct read_job *job)
+{
+    if (job->fetch != NULL)
+        fetch_run(job->fetch);
+    for (size_t i = 0; i < job->key_count; i++)
+        fetch_run(&job->keys[i].fetch);
+}
+
+static void take_keys(struct read_job *job)
+{
+    struct session *session = job->session;
+    for (size_t i = 0; i < job->key_count; i++) {
+        struct key_fetch *key = &job->keys[i];
+        enum err err = keyspace_take(&session->broker->keyspace, key->db, buf_bytes(&key->key), &key->fetch);
+        if (err != ERR_OK && err != ERR_COLD)
+            session->read_err = err;
+        fetch_deinit(&key->fetch);
+        buf_deinit(&key->key);
+    }
+    mem_free(job->keys);
+}
+
+void read_job_done(struct read_job *job)
+{
+    struct session *session = job->session;
+    take_keys(job);
+    mem_free(job);
+    if (session_release(session))
+        session_resume(session);
+}
+
+static void start_job(struct session *session, struct read_job *job)
+{
+    struct broker *broker = session->broker;
+    job->session = session;
+    session_hold(session);
+    broker->hooks.read(broker->hooks.context, job);
+}
+
+void access_read(struct session *session, struct fetch *fetch)
+{
+    struct read_job *job = mem_zalloc(sizeof(*job));
+    job->fetch = fetch;
+    fetch->view = store_view(session->broker->store);
+    start_job(session, job);
+}
+
+static void add_key(struct read_job *job, struct session *session, unsigned db, struct bytes key)
+{
+    struct key_fetch *fetch = &job->keys[job->key_count++];
+    fetch_init(&fetch->fetch);
+    buf_init(&fetch->key);
+    buf_add_bytes(&fetch->key, key);
+    fetch->db = db;
+    keyspace_plan(&session->broker->keyspace, db, key, &fetch->fetch);
+}
+
+/* True when the last read for this command failed, and the client was told. */
+static bool read_failed(struct session *session)
+{
+    if (session->read_err == ERR_OK)
+        return false;
+    access_error(session, session->read_err);
+    session->read_err = ERR_OK;
+    return true;
+}
+
+enum access access_key_in(struct session *session, unsigned db, struct bytes key, struct object **out)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    if (read_failed(session))
+        return ACCESS_FAILED;
+    enum err err = keyspace_find(keyspace, db, key, out);
+    if (err == ERR_OK) {
+        session_gate(session, keyspace_gate(keyspace, db, *out));
+        return ACCESS_READY;
+    }
+    if (err != ERR_COLD) {
+        access_error(session, err);
+        return ACCESS_FAILED;
+    }
+    struct read_job *job = mem_zalloc(sizeof(*job));
+    job->keys = mem_alloc(sizeof(*job->keys));
+    add_key(job, session, db, key);
+    start_job(session, job);
+    return ACCESS_WAIT;
+}
+
+enum access access_key(struct session *session, struct bytes key, struct object **out)
+{
+    return access_key_in(session, session->db, key, out);
+}
+
+enum access access_feed(struct session *session, struct bytes key, struct object **out)
+{
+    struct object *object;
+    enum access access = access_key(session, key, &object);
+    if (access != ACCESS_READY)
+        return access;
+    enum object_type type = object_type(object);
+    if (type != OBJECT_FEED && type != OBJECT_NONE) {
+        session_wrong_type(session);
+        return ACCESS_FAILED;
+    }
+    *out = object;
+    return ACCESS_READY;
+}
+
+enum access access_keys(struct session *session, size_t first, size_t count, size_t step)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    if (read_failed(session))
+        return ACCESS_FAILED;
+    struct read_job *job = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct bytes key = session->argv[first + i * step];
+        struct object *object;
+        enum err err = keyspace_find(keyspace, session->db, key, &object);
+        if (err == ERR_OK)
+            continue;
+        if (job == NULL) {
+            job = mem_zalloc(sizeof(*job));
+            job->keys = mem_alloc((count - i) * sizeof(*job->keys));
+        }
+        add_key(job, session, session->db, key); /* its reader meets the error again, and tells */
+    }
+    if (job == NULL)
+        return ACCESS_READY;
+    start_job(session, job);
+    return ACCESS_WAIT;
+}

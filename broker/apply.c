@@ -1,0 +1,237 @@
+#include "broker/apply.h"
+
+#include "base/check.h"
+
+struct applying {
+    struct keyspace *keyspace;
+    struct store *store;
+    const struct op *op;
+    struct object *object; /* of op->key; NULL for ops without one */
+    uint64_t lsn;
+};
+
+static struct database *database_of(const struct applying *applying)
+{
+    return keyspace_database(applying->keyspace, applying->op->db);
+}
+
+static void touch(const struct applying *applying, struct object *object)
+{
+    table_unclean(&applying->keyspace->table, object);
+    dirty_touch(store_dirty(applying->store), object, store_side(applying->store));
+    object->lsn = applying->lsn;
+}
+
+static struct feed *touch_feed(const struct applying *applying)
+{
+    touch(applying, applying->object);
+    return dirty_touch_feed(store_dirty(applying->store), applying->object, store_side(applying->store));
+}
+
+/* Which keys there are has changed. */
+static void count_keys(const struct applying *applying, int change)
+{
+    struct database *database = database_of(applying);
+    database->keys += (uint64_t)(int64_t)change;
+    database->lsn = applying->lsn;
+}
+
+static enum err apply_create(const struct applying *applying)
+{
+    struct object *object = applying->object;
+    struct catalog *catalog = store_catalog(applying->store);
+    if (object_type(object) != OBJECT_NONE)
+        return ERR_CORRUPT;
+    touch(applying, object);
+    struct chunk_home home = {object->space, object->slot, applying->op->number};
+    *object_state(object) = (struct object_state){OBJECT_FEED, feed_create(home, store_side(applying->store))};
+    if (catalog->next_feed <= applying->op->number)
+        catalog->next_feed = applying->op->number + 1;
+    count_keys(applying, 1);
+    return ERR_OK;
+}
+
+static enum err apply_append(const struct applying *applying)
+{
+    const struct op *op = applying->op;
+    if (op->number != 0) {
+        enum err err = apply_create(applying);
+        if (err != ERR_OK)
+            return err;
+    }
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    struct feed *feed = touch_feed(applying);
+    if (!id_less(feed_row(feed)->last_id, op->id))
+        return ERR_CORRUPT;
+    store_grew(applying->store, feed_append(feed, &(struct entry){op->id, op->data}));
+    return ERR_OK;
+}
+
+static enum err apply_trim(const struct applying *applying)
+{
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    struct feed *feed = touch_feed(applying);
+    if (applying->op->number > feed_row(feed)->length)
+        return ERR_CORRUPT;
+    store_grew(applying->store, feed_trim(feed, applying->op->id, applying->op->number));
+    return ERR_OK;
+}
+
+static enum err apply_erase(const struct applying *applying)
+{
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    struct feed *feed = touch_feed(applying);
+    struct decoder decoder = decoder_of(applying->op->data);
+    struct buf ids;
+    buf_init(&ids);
+    while (decoder_left(&decoder) > 0) {
+        struct id id = {.ms = decoder_varint(&decoder)};
+        id.seq = decoder_varint(&decoder);
+        buf_add(&ids, &id, sizeof(id));
+    }
+    size_t count = ids.len / sizeof(struct id);
+    bool fits = !decoder.failed && count <= feed_row(feed)->length;
+    if (fits)
+        store_grew(applying->store, feed_erase(feed, (const struct id *)(const void *)ids.data, count,
+                                               applying->op->id));
+    buf_deinit(&ids);
+    return fits ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err apply_setid(const struct applying *applying)
+{
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    store_grew(applying->store,
+               feed_set(touch_feed(applying), applying->op->id, applying->op->number, applying->op->id2));
+    return ERR_OK;
+}
+
+static enum err apply_drop(const struct applying *applying)
+{
+    if (object_type(applying->object) == OBJECT_NONE)
+        return ERR_CORRUPT;
+    touch(applying, applying->object);
+    dirty_drop(store_dirty(applying->store), applying->object, store_side(applying->store));
+    count_keys(applying, -1);
+    return ERR_OK;
+}
+
+static enum err apply_rename(const struct applying *applying)
+{
+    struct object *from = applying->object;
+    struct object *to;
+    enum err err = keyspace_find(applying->keyspace, applying->op->db, applying->op->key2, &to);
+    if (err != ERR_OK)
+        return err;
+    if (object_type(from) != OBJECT_FEED || object_type(to) != OBJECT_NONE)
+        return ERR_CORRUPT;
+    touch_feed(applying);
+    touch(applying, to);
+    *object_state(to) = *object_state(from);
+    *object_state(from) = (struct object_state){OBJECT_NONE, NULL};
+    count_keys(applying, 0);
+    return ERR_OK;
+}
+
+/* Takes an object of a flushed namespace out of memory; the folder may still be reading it. */
+static void forget(const struct applying *applying, struct object *object)
+{
+    uint8_t side = store_side(applying->store);
+    if (object_feed(object) != NULL)
+        object_feed(object)->dropped = true;
+    table_remove(&applying->keyspace->table, object);
+    if (!list_empty(&object->links[side])) {
+        list_remove(&object->links[side]);
+        store_dirty(applying->store)->count--;
+    }
+    if (list_empty(&object->links[side ^ 1]))
+        object_destroy(object);
+    else
+        object->detached = true;
+}
+
+static void forget_space(const struct applying *applying, uint32_t space)
+{
+    uint64_t hash = 0;
+    bool last = false;
+    while (!last) {
+        struct hmap_node *node = hmap_walk(&applying->keyspace->table.map, &hash, &last);
+        while (node != NULL) {
+            struct object *object = container_of(node, struct object, node);
+            node = node->next;
+            if (object->space == space)
+                forget(applying, object);
+        }
+    }
+}
+
+static enum err apply_flush(const struct applying *applying)
+{
+    struct catalog *catalog = store_catalog(applying->store);
+    struct database *database = database_of(applying);
+    if (applying->op->number >= UINT32_MAX || applying->op->number < catalog->next_space)
+        return ERR_CORRUPT;
+    forget_space(applying, database->space);
+    buf_add(&store_dirty(applying->store)->dropped_spaces, &database->space, sizeof(database->space));
+    *database = (struct database){.space = (uint32_t)applying->op->number, .lsn = applying->lsn};
+    catalog->next_space = database->space + 1;
+    return ERR_OK;
+}
+
+static enum err apply_swap(const struct applying *applying)
+{
+    if (applying->op->number >= store_catalog(applying->store)->count)
+        return ERR_CORRUPT;
+    struct database *a = database_of(applying);
+    struct database *b = keyspace_database(applying->keyspace, (unsigned)applying->op->number);
+    struct database swapped = *a;
+    *a = *b;
+    *b = swapped;
+    a->lsn = applying->lsn;
+    b->lsn = applying->lsn;
+    store_grew(applying->store, DIRTY_OBJECT_BYTES);
+    return ERR_OK;
+}
+
+static enum err dispatch(const struct applying *applying)
+{
+    switch (applying->op->kind) {
+    case OP_APPEND:
+        return apply_append(applying);
+    case OP_TRIM:
+        return apply_trim(applying);
+    case OP_ERASE:
+        return apply_erase(applying);
+    case OP_SETID:
+        return apply_setid(applying);
+    case OP_DROP:
+        return apply_drop(applying);
+    case OP_RENAME:
+        return apply_rename(applying);
+    case OP_CREATE:
+        return apply_create(applying);
+    case OP_FLUSH:
+        return apply_flush(applying);
+    case OP_SWAP:
+        return apply_swap(applying);
+    }
+    return ERR_CORRUPT;
+}
+
+enum err apply(struct keyspace *keyspace, const struct op *op, uint64_t lsn)
+{
+    struct applying applying = {keyspace, keyspace->store, op, op->object, lsn};
+    if (op->db >= store_catalog(keyspace->store)->count)
+        return ERR_CORRUPT;
+    bool has_key = op->kind != OP_FLUSH && op->kind != OP_SWAP;
+    if (has_key && applying.object == NULL) {
+        enum err err = keyspace_find(keyspace, op->db, op->key, &applying.object);
+        if (err != ERR_OK)
+            return err;
+    }
+    return dispatch(&applying);
+}

@@ -1,0 +1,340 @@
+#include "broker/broker_internal.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/logger.h"
+#include "base/random.h"
+#include "broker/blocking.h"
+#include "broker/monitor.h"
+#include "broker/options.h"
+#include "broker/server.h"
+#include "broker/session.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+/* Clean objects that leave memory a turn, at most: about as much work as one read's commands. */
+#define EVICT_PER_TURN 256
+
+/* Segments of the commit log: zero-filled ahead in steps that a sync hides, as large as a fold's worth, and two kept for reuse: one filling, one
+ * folding. */
+#define LOG_EXTEND_BYTES (UINT64_C(4) << 20)
+#define LOG_RECYCLED_MAX 2
+
+/* How long the final fold sleeps between looks at the threads. */
+#define CLOSE_POLL_US 200
+
+static_assert((int)SYNC_ALWAYS == 0 && (int)SYNC_EVERYSEC == 1 && (int)SYNC_NO == 2,
+              "the words of the option appendfsync are in the order of enum sync_mode");
+
+static enum err on_replay(void *context, const struct op *op)
+{
+    struct broker *broker = context;
+    return keyspace_replay(&broker->keyspace, op);
+}
+
+static void on_clean(void *context, struct object *object)
+{
+    struct broker *broker = context;
+    keyspace_clean(&broker->keyspace, object);
+}
+
+static void on_wake(void *context)
+{
+    struct broker *broker = context;
+    broker->hooks.wake(broker->hooks.context);
+}
+
+static struct store_options store_options(const struct options *options)
+{
+    return (struct store_options){
+        .sync = (enum sync_mode)options->appendfsync,
+        .fold_bytes = options->fold_bytes,
+        .record_bytes = options->commit_record_bytes,
+        .databases = (uint32_t)options->databases,
+        .log = {.extend_bytes = LOG_EXTEND_BYTES,
+                .segment_bytes = options->fold_bytes,
+                .recycled_max = LOG_RECYCLED_MAX},
+    };
+}
+
+static void make_run_id(char *out)
+{
+    struct random random;
+    random_init(&random, random_seed());
+    for (int i = 0; i < RUN_ID_LEN; i++)
+        out[i] = "0123456789abcdef"[random_below(&random, 16)];
+    out[RUN_ID_LEN] = '\0';
+}
+
+static struct broker *create(struct options *options, const struct broker_hooks *hooks)
+{
+    struct broker *broker = mem_zalloc(sizeof(*broker));
+    broker->options = options;
+    broker->hooks = *hooks;
+    broker->started_s = clock_wall_ms() / 1000;
+    broker->counters.started_us = clock_mono_us();
+    make_run_id(broker->counters.run_id);
+    buf_init(&broker->scratch);
+    buf_init(&broker->entries);
+    waiters_init(&broker->waiters);
+    list_init(&broker->blocked);
+    list_init(&broker->ready);
+    list_init(&broker->room_waiters);
+    list_init(&broker->fold_waiters);
+    heap_init(&broker->deadlines);
+    keyspace_init(&broker->keyspace);
+    return broker;
+}
+
+static void destroy(struct broker *broker)
+{
+    if (broker->store != NULL)
+        store_close(broker->store);
+    keyspace_deinit(&broker->keyspace);
+    heap_deinit(&broker->deadlines);
+    waiters_deinit(&broker->waiters);
+    buf_deinit(&broker->scratch);
+    buf_deinit(&broker->entries);
+    mem_free(broker);
+}
+
+enum err broker_open(struct options *options, const struct broker_hooks *hooks, struct disk *disk,
+                     struct ranges *ranges, struct buf *reason, struct broker **out)
+{
+    struct broker *broker = create(options, hooks);
+    struct store_options limits = store_options(options);
+    struct store_hooks store_hooks = {broker, on_replay, on_clean, on_wake};
+    enum err err = store_open(disk, ranges, &limits, &store_hooks, reason, &broker->store);
+    broker->keyspace.store = broker->store;
+    if (err == ERR_OK)
+        err = store_recover(broker->store, reason);
+    if (err != ERR_OK) {
+        destroy(broker);
+        return err;
+    }
+    broker->keyspace.tier = TIER_MEMORY;
+    *out = broker;
+    return ERR_OK;
+}
+
+enum err broker_close(struct broker *broker, bool fold)
+{
+    uint64_t ticket = fold ? store_fold(broker->store) : 0;
+    while (store_failure(broker->store) == ERR_OK && !store_folded(broker->store, ticket)) {
+        store_turn_end(broker->store);
+        store_poll(broker->store);
+        if (!store_folded(broker->store, ticket))
+            usleep(CLOSE_POLL_US);
+    }
+    enum err err = store_failure(broker->store);
+    destroy(broker);
+    return err;
+}
+
+void broker_set_server(struct broker *broker, struct server *server)
+{
+    broker->server = server;
+}
+
+struct server *broker_server(const struct broker *broker)
+{
+    return broker->server;
+}
+
+const struct options *broker_options(const struct broker *broker)
+{
+    return broker->options;
+}
+
+struct options *broker_options_to_change(struct broker *broker)
+{
+    return broker->options;
+}
+
+void broker_options_changed(struct broker *broker)
+{
+    const struct options *options = broker->options;
+    store_set_sync(broker->store, (enum sync_mode)options->appendfsync);
+    store_set_limits(broker->store, options->fold_bytes, options->commit_record_bytes);
+    logger_set_level((enum log_level)options->loglevel);
+}
+
+uint64_t broker_now_ms(struct broker *broker)
+{
+    if (broker->now_ms == 0)
+        broker->now_ms = clock_wall_ms();
+    return broker->now_ms;
+}
+
+bool broker_failed(const struct broker *broker)
+{
+    return store_failure(broker->store) != ERR_OK;
+}
+
+uint64_t broker_durable(const struct broker *broker)
+{
+    return store_durable(broker->store);
+}
+
+bool broker_stalled(const struct broker *broker)
+{
+    return store_stalled(broker->store);
+}
+
+bool broker_paused(const struct broker *broker, bool write)
+{
+    return broker->pause_until_ms > 0 && (write || !broker->pause_writes_only);
+}
+
+void broker_pause(struct broker *broker, uint64_t until_ms, bool writes_only)
+{
+    bool paused = broker->pause_until_ms > 0;
+    broker->pause_writes_only = paused ? broker->pause_writes_only && writes_only : writes_only;
+    if (until_ms > broker->pause_until_ms)
+        broker->pause_until_ms = until_ms;
+}
+
+void broker_unpause(struct broker *broker)
+{
+    broker->pause_until_ms = 0;
+}
+
+void broker_wait_for_room(struct broker *broker, struct session *session)
+{
+    if (broker_stalled(broker))
+        broker->counters.stalls++;
+    list_push_back(&broker->room_waiters, &session->wait_link);
+}
+
+void broker_after_command(struct broker *broker, struct session *session)
+{
+    broker->counters.commands++;
+    if (broker->monitors > 0)
+        monitor_feed(broker->server, session, broker_now_ms(broker));
+    if (!list_empty(&broker->ready))
+        blocking_serve(broker);
+}
+
+void broker_monitor(struct broker *broker, struct session *session, bool on)
+{
+    if (session->monitor != on)
+        broker->monitors += on ? 1 : (size_t)-1;
+    session->monitor = on;
+}
+
+/* Resumes every session in `waiting`; those that wait again have joined a list anew. */
+static void resume_all(struct list *waiting)
+{
+    struct list ready;
+    list_move(&ready, waiting);
+    while (!list_empty(&ready)) {
+        struct session *session = container_of(ready.next, struct session, wait_link);
+        list_remove(&session->wait_link);
+        session_resume(session);
+    }
+}
+
+static bool has_room(const struct broker *broker)
+{
+    return !list_empty(&broker->room_waiters) && !broker_paused(broker, true) &&
+           (!store_stalled(broker->store) || broker_failed(broker));
+}
+
+static void end_pause(struct broker *broker)
+{
+    if (broker->pause_until_ms > 0 && clock_wall_ms() >= broker->pause_until_ms)
+        broker->pause_until_ms = 0;
+}
+
+bool broker_turn_end(struct broker *broker)
+{
+    end_pause(broker);
+    if (heap_first(&broker->deadlines) != NULL)
+        blocking_expire(broker, clock_mono_us());
+    if (has_room(broker))
+        resume_all(&broker->room_waiters);
+    if (!list_empty(&broker->fold_waiters))
+        resume_all(&broker->fold_waiters);
+    bool more = store_turn_end(broker->store);
+    table_evict(&broker->keyspace.table, broker->options->resident_bytes, EVICT_PER_TURN);
+    broker->now_ms = 0;
+    return more || has_room(broker);
+}
+
+uint64_t broker_deadline(const struct broker *broker)
+{
+    const struct heap_node *node = heap_first(&broker->deadlines);
+    uint64_t deadline = node != NULL ? node->key : 0;
+    if (broker->pause_until_ms == 0)
+        return deadline;
+    uint64_t now_ms = clock_wall_ms();
+    uint64_t left_ms = broker->pause_until_ms > now_ms ? broker->pause_until_ms - now_ms : 0;
+    uint64_t pause_end = clock_mono_us() + left_ms * 1000;
+    return deadline > 0 && deadline < pause_end ? deadline : pause_end;
+}
+
+void broker_poll(struct broker *broker)
+{
+    if (store_poll(broker->store))
+        broker->hooks.durable_moved(broker->hooks.context);
+}
+
+struct fold_wait {
+    struct work work;
+    uint64_t ticket;
+};
+
+static void fold_wait_destroy(struct work *work)
+{
+    mem_free(container_of(work, struct fold_wait, work));
+}
+
+enum flow broker_fold_now(struct session *session)
+{
+    struct broker *broker = session->broker;
+    if (session->work == NULL) {
+        struct fold_wait *wait = mem_alloc(sizeof(*wait));
+        *wait = (struct fold_wait){{fold_wait_destroy}, store_fold(broker->store)};
+        session->work = &wait->work;
+    }
+    const struct fold_wait *wait = container_of(session->work, struct fold_wait, work);
+    if (broker_failed(broker)) {
+        reply_error(&session->reply, "ERR the store has failed: %s", err_text(store_failure(broker->store)));
+        return FLOW_DONE;
+    }
+    if (store_folded(broker->store, wait->ticket)) {
+        reply_status(&session->reply, "OK");
+        return FLOW_DONE;
+    }
+    list_push_back(&broker->fold_waiters, &session->wait_link);
+    return FLOW_WAIT;
+}
+
+bool broker_fold_start(struct broker *broker)
+{
+    struct store_stats stats;
+    store_stats(broker->store, &stats);
+    if (stats.folding)
+        return false;
+    store_fold(broker->store);
+    return true;
+}
+
+uint64_t broker_last_fold_s(const struct broker *broker)
+{
+    struct store_stats stats;
+    store_stats(broker->store, &stats);
+    return stats.fold_wall_ms_last > 0 ? stats.fold_wall_ms_last / 1000 : broker->started_s;
+}
+
+void broker_shutdown(struct broker *broker, bool save)
+{
+    if (broker->stopping)
+        return;
+    broker->stopping = true;
+    broker->stop_with_fold = save;
+    LOG(LOG_NOTICE, "stopping", "fold=%s", save ? "yes" : "no");
+    broker->hooks.stop(broker->hooks.context);
+}

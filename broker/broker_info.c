@@ -1,0 +1,70 @@
+/* The broker's figures, for INFO. */
+#include "broker/broker_internal.h"
+
+#include "base/clock.h"
+
+/* ops_per_second is counted anew when the last count is this old. */
+#define OPS_WINDOW_US UINT64_C(1000000)
+
+static uint64_t ops_per_second(struct broker *broker)
+{
+    uint64_t now_us = clock_mono_us();
+    uint64_t elapsed_us = now_us - broker->ops_mark_us;
+    uint64_t commands = broker->counters.commands;
+    if (elapsed_us >= OPS_WINDOW_US) {
+        broker->counters.ops_per_second =
+            (commands - broker->ops_mark) * UINT64_C(1000000) / elapsed_us;
+        broker->ops_mark_us = now_us;
+        broker->ops_mark = commands;
+    }
+    return broker->counters.ops_per_second;
+}
+
+void broker_info(struct broker *broker, struct broker_info *out)
+{
+    struct store_stats stats;
+    store_stats(broker->store, &stats);
+    *out = broker->counters;
+    out->durable_lsn = stats.durable_lsn;
+    out->last_lsn = stats.lsn;
+    out->fold_lsn = stats.fold_lsn;
+    out->record_bytes = stats.record_bytes;
+    out->log_bytes = stats.committer.log_bytes;
+    out->commits = stats.committer.records;
+    out->commit_bytes = stats.committer.bytes;
+    out->syncs = stats.committer.syncs;
+    out->sync_us = stats.committer.sync_us;
+    out->sync_us_max = stats.committer.sync_us_max;
+    if (store_failure(broker->store) != ERR_OK)
+        out->failed_text = err_text(store_failure(broker->store));
+    out->fold_running = stats.folding;
+    out->fold_last_failed = stats.fold_failed;
+    out->folds = stats.folds;
+    out->fold_us = stats.fold_us;
+    out->fold_us_last = stats.fold_us_last;
+    out->changes_since_fold = stats.lsn - stats.fold_lsn;
+    out->dirty_bytes = stats.dirty_bytes + stats.sealed_bytes;
+    out->resident_bytes = broker->keyspace.table.clean_bytes;
+    out->resident_objects = broker->keyspace.table.map.count;
+    out->disk_bytes = stats.ranges.disk_bytes;
+    out->cache_bytes = stats.ranges.cache_bytes;
+    out->compaction_bytes = stats.ranges.pending_compaction_bytes;
+    out->ops_per_second = ops_per_second(broker);
+    out->keyspace_hits = broker->keyspace.hits;
+    out->keyspace_misses = broker->keyspace.misses;
+}
+
+void broker_keyspace_info(struct broker *broker, unsigned db, struct keyspace_info *out)
+{
+    *out = (struct keyspace_info){.keys = keyspace_database(&broker->keyspace, db)->keys};
+}
+
+void broker_reset_stats(struct broker *broker)
+{
+    broker->counters.stalls = 0;
+    broker->counters.commands = 0;
+    broker->counters.ops_per_second = 0;
+    broker->ops_mark = 0;
+    broker->keyspace.hits = 0;
+    broker->keyspace.misses = 0;
+}

@@ -1,0 +1,324 @@
+/* The generic commands on keys and databases: https://redis.io/docs/latest/commands/?group=generic */
+#include "broker/keys_commands.h"
+
+#include "base/clock.h"
+#include "broker/access.h"
+#include "broker/blocking.h"
+#include "broker/broker_internal.h"
+#include "broker/families.h"
+#include "broker/options.h"
+
+static enum flow flow_of(enum access access)
+{
+    return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+}
+
+/* ---- one key, or several ---- */
+
+void keys_drop(struct session *session, unsigned db, struct bytes key, struct object *object)
+{
+    struct op op = {.kind = OP_DROP, .db = db, .key = key, .object = object};
+    session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+}
+
+/* Counts the keys among the arguments that exist, and drops them if so wanted. */
+static enum flow each_key(struct session *session, bool drop)
+{
+    int64_t count = 0;
+    enum access access = access_keys(session, 1, session->argc - 1, 1);
+    if (access != ACCESS_READY)
+        return flow_of(access);
+    for (size_t i = 1; i < session->argc; i++) {
+        struct object *object;
+        access = access_key(session, session->argv[i], &object);
+        if (access != ACCESS_READY)
+            return flow_of(access);
+        if (object_type(object) == OBJECT_NONE)
+            continue;
+        count++;
+        if (drop)
+            keys_drop(session, session->db, session->argv[i], object);
+    }
+    reply_integer(&session->reply, count);
+    return FLOW_DONE;
+}
+
+static enum flow del_command(struct session *session)
+{
+    return each_key(session, true);
+}
+
+static enum flow exists_command(struct session *session)
+{
+    return each_key(session, false);
+}
+
+static enum flow type_command(struct session *session)
+{
+    struct object *object;
+    enum access access = access_key(session, session->argv[1], &object);
+    if (access == ACCESS_READY)
+        reply_status(&session->reply, keys_type_name(object_type(object)));
+    return flow_of(access);
+}
+
+const char *keys_type_name(enum object_type type)
+{
+    switch (type) {
+    case OBJECT_NONE:
+        return "none";
+    case OBJECT_FEED:
+        return "stream";
+    }
+    return "unknown";
+}
+
+/* ---- RENAME ---- */
+
+static enum flow rename_key(struct session *session, bool only_if_free)
+{
+    struct bytes from = session->argv[1];
+    struct bytes to = session->argv[2];
+    struct object *source;
+    struct object *target;
+    enum access access = access_keys(session, 1, 2, 1);
+    if (access == ACCESS_READY)
+        access = access_key(session, from, &source);
+    if (access == ACCESS_READY)
+        access = access_key(session, to, &target);
+    if (access != ACCESS_READY)
+        return flow_of(access);
+    if (object_type(source) == OBJECT_NONE) {
+        reply_error(&session->reply, "ERR no such key");
+        return FLOW_DONE;
+    }
+    if (only_if_free && object_type(target) != OBJECT_NONE) {
+        reply_integer(&session->reply, 0);
+        return FLOW_DONE;
+    }
+    if (source != target) {
+        if (object_type(target) != OBJECT_NONE)
+            keys_drop(session, session->db, to, target);
+        struct op op = {.kind = OP_RENAME, .db = session->db, .key = from, .key2 = to, .object = source};
+        session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+        blocking_signal(session->broker, session->db, to);
+    }
+    if (only_if_free)
+        reply_integer(&session->reply, 1);
+    else
+        reply_status(&session->reply, "OK");
+    return FLOW_DONE;
+}
+
+static enum flow rename_command(struct session *session)
+{
+    return rename_key(session, false);
+}
+
+static enum flow renamenx_command(struct session *session)
+{
+    return rename_key(session, true);
+}
+
+/* ---- databases ---- */
+
+static enum flow dbsize_command(struct session *session)
+{
+    const struct database *database = keyspace_database(&session->broker->keyspace, session->db);
+    session_gate(session, database->lsn);
+    reply_integer(&session->reply, (int64_t)database->keys);
+    return FLOW_DONE;
+}
+
+static void flush(struct session *session, unsigned db)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    session_gate(session, keyspace_database(keyspace, db)->lsn);
+    if (keyspace_database(keyspace, db)->keys == 0)
+        return;
+    struct op op = {.kind = OP_FLUSH, .db = db, .number = keyspace_next_space(keyspace)};
+    session_gate(session, keyspace_write(keyspace, &op));
+}
+
+/* [ASYNC|SYNC]: both are the same here. */
+static bool flush_arguments(struct session *session)
+{
+    if (session->argc == 1 ||
+        (session->argc == 2 && (argument_is(session, 1, "async") || argument_is(session, 1, "sync"))))
+        return true;
+    session_syntax_error(session);
+    return false;
+}
+
+static enum flow flushdb_command(struct session *session)
+{
+    if (flush_arguments(session)) {
+        flush(session, session->db);
+        reply_status(&session->reply, "OK");
+    }
+    return FLOW_DONE;
+}
+
+static enum flow flushall_command(struct session *session)
+{
+    if (!flush_arguments(session))
+        return FLOW_DONE;
+    for (unsigned db = 0; db < (unsigned)broker_options(session->broker)->databases; db++)
+        flush(session, db);
+    reply_status(&session->reply, "OK");
+    return FLOW_DONE;
+}
+
+static bool parse_db(struct session *session, size_t index, const char *which, int64_t *out)
+{
+    if (bytes_to_i64(session->argv[index], out) && *out >= INT32_MIN && *out <= INT32_MAX)
+        return true;
+    reply_error(&session->reply, "ERR invalid %s DB index", which);
+    return false;
+}
+
+static enum flow swapdb_command(struct session *session)
+{
+    int64_t first, second;
+    int64_t databases = broker_options(session->broker)->databases;
+    if (!parse_db(session, 1, "first", &first) || !parse_db(session, 2, "second", &second))
+        return FLOW_DONE;
+    if (first < 0 || first >= databases || second < 0 || second >= databases) {
+        reply_error(&session->reply, "ERR DB index is out of range");
+        return FLOW_DONE;
+    }
+    if (first != second) {
+        struct op op = {.kind = OP_SWAP, .db = (uint32_t)first, .number = (uint64_t)second};
+        session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+        blocking_signal_all(session->broker, (unsigned)first);
+        blocking_signal_all(session->broker, (unsigned)second);
+    }
+    reply_status(&session->reply, "OK");
+    return FLOW_DONE;
+}
+
+/* ---- OBJECT, MEMORY USAGE ---- */
+
+/* *out is NULL, and null was replied, when the key does not exist. */
+static enum access existing(struct session *session, struct object **out)
+{
+    enum access access = access_key(session, session->argv[2], out);
+    if (access == ACCESS_READY && object_type(*out) == OBJECT_NONE) {
+        reply_null(&session->reply);
+        *out = NULL;
+    }
+    return access;
+}
+
+enum flow object_encoding_command(struct session *session)
+{
+    struct object *object;
+    enum access access = existing(session, &object);
+    if (access == ACCESS_READY && object != NULL)
+        reply_bulk_string(&session->reply, keys_type_name(object_type(object)));
+    return flow_of(access);
+}
+
+enum flow object_refcount_command(struct session *session)
+{
+    struct object *object;
+    enum access access = existing(session, &object);
+    if (access == ACCESS_READY && object != NULL)
+        reply_integer(&session->reply, 1);
+    return flow_of(access);
+}
+
+/* Looking makes a key used: the answer to how long it was idle is none. */
+enum flow object_idletime_command(struct session *session)
+{
+    struct object *object;
+    enum access access = existing(session, &object);
+    if (access == ACCESS_READY && object != NULL)
+        reply_integer(&session->reply, 0);
+    return flow_of(access);
+}
+
+enum flow object_freq_command(struct session *session)
+{
+    struct object *object;
+    enum access access = existing(session, &object);
+    if (access == ACCESS_READY && object != NULL)
+        reply_error(&session->reply,
+                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
+                    "that when switching between policies at runtime LRU and LFU data will take some time "
+                    "to adjust.");
+    return flow_of(access);
+}
+
+static bool usage_arguments(struct session *session)
+{
+    for (size_t i = 3; i < session->argc; i += 2) {
+        int64_t samples;
+        if (!argument_is(session, i, "samples") || i + 1 == session->argc) {
+            session_syntax_error(session);
+            return false;
+        }
+        if (!bytes_to_i64(session->argv[i + 1], &samples)) {
+            session_not_integer(session);
+            return false;
+        }
+        if (samples < 0) {
+            session_syntax_error(session);
+            return false;
+        }
+    }
+    return true;
+}
+
+enum flow memory_usage_command(struct session *session)
+{
+    struct object *object;
+    if (!usage_arguments(session))
+        return FLOW_DONE;
+    enum access access = existing(session, &object);
+    if (access == ACCESS_READY && object != NULL) {
+        struct feed *feed = object_feed(object);
+        size_t tail = feed != NULL ? feed_tail_bytes(feed) : 0;
+        reply_integer(&session->reply, (int64_t)(object_bytes(object) + tail));
+    }
+    return flow_of(access);
+}
+
+/* ---- rows ---- */
+
+#define KEYS_ROW(name, run, arity, flags, first, last, since, complexity, summary)                 \
+    {name, run, arity, flags, first, last, (first) > 0 ? 1 : 0, "generic", since, complexity, summary, NULL}
+#define SERVER_ROW(name, run, arity, flags, since, complexity, summary)                            \
+    {name, run, arity, flags, 0, 0, 0, "server", since, complexity, summary, NULL}
+
+const struct command_row keys_commands[] = {
+    KEYS_ROW("copy", copy_command, -3, COMMAND_WRITE, 1, 2, "6.2.0", "O(N), N bytes of the value",
+             "Copies a key's value to another key"),
+    SERVER_ROW("dbsize", dbsize_command, 1, COMMAND_READONLY | COMMAND_FAST, "1.0.0", "O(1)",
+               "Number of keys in the selected database"),
+    KEYS_ROW("del", del_command, -2, COMMAND_WRITE, 1, -1, "1.0.0", "O(N), N keys", "Deletes keys"),
+    KEYS_ROW("exists", exists_command, -2, COMMAND_READONLY | COMMAND_FAST, 1, -1, "1.0.0", "O(N), N keys",
+             "How many of the keys exist"),
+    SERVER_ROW("flushall", flushall_command, -1, COMMAND_WRITE, "1.0.0", "O(N), N keys in memory",
+               "Deletes all keys of all databases"),
+    SERVER_ROW("flushdb", flushdb_command, -1, COMMAND_WRITE, "1.0.0", "O(N), N keys in memory",
+               "Deletes all keys of the selected database"),
+    KEYS_ROW("keys", keys_command, 2, COMMAND_READONLY, 0, 0, "1.0.0", "O(N), N keys",
+             "All keys that match a pattern"),
+    KEYS_ROW("randomkey", randomkey_command, 1, COMMAND_READONLY, 0, 0, "1.0.0", "O(1)", "Some key"),
+    KEYS_ROW("rename", rename_command, 3, COMMAND_WRITE, 1, 2, "1.0.0", "O(1)",
+             "Renames a key; the new name's old value is gone"),
+    KEYS_ROW("renamenx", renamenx_command, 3, COMMAND_WRITE | COMMAND_FAST, 1, 2, "1.0.0", "O(1)",
+             "Renames a key if the new name is free"),
+    KEYS_ROW("scan", scan_command, -2, COMMAND_READONLY, 0, 0, "2.8.0", "O(1) for each call",
+             "Walks all keys, some a call"),
+    SERVER_ROW("swapdb", swapdb_command, 3, COMMAND_WRITE | COMMAND_FAST, "4.0.0", "O(1)",
+               "Two databases change places"),
+    KEYS_ROW("touch", exists_command, -2, COMMAND_READONLY | COMMAND_FAST, 1, -1, "3.2.1", "O(N), N keys",
+             "Marks keys as used; how many exist"),
+    KEYS_ROW("type", type_command, 2, COMMAND_READONLY | COMMAND_FAST, 1, 1, "1.0.0", "O(1)",
+             "What a key holds"),
+    KEYS_ROW("unlink", del_command, -2, COMMAND_WRITE | COMMAND_FAST, 1, -1, "4.0.0", "O(N), N keys",
+             "Deletes keys"),
+    {.name = NULL},
+};

@@ -1,0 +1,276 @@
+#include "broker/stream_args.h"
+
+#include "broker/broker.h"
+#include "broker/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* As long as Redis's buffer for ids; longer texts are no ids. */
+#define ID_INPUT_MAX 127
+
+/* What `~` removes at a time when LIMIT does not say: Redis's hundred nodes, and its bounds. */
+#define LIMIT_NODES 100
+#define LIMIT_DEFAULT 10000
+#define LIMIT_MAX 1000000
+
+bool stream_word(const struct session *session, size_t index, const char *word)
+{
+    return bytes_equal_nocase(session->argv[index], bytes_of_string(word));
+}
+
+bool stream_integer(struct session *session, size_t index, int64_t *out)
+{
+    if (bytes_to_i64(session->argv[index], out))
+        return true;
+    session_not_integer(session);
+    return false;
+}
+
+static bool invalid_id(struct session *session)
+{
+    reply_error(&session->reply, "ERR Invalid stream ID specified as stream command argument");
+    return false;
+}
+
+/* Redis's string2ull: what is not canonical goes to strtoull. */
+static bool number(const char *text, size_t len, uint64_t *out)
+{
+    int64_t canonical;
+    if (bytes_to_i64(bytes_of(text, len), &canonical)) {
+        if (canonical < 0)
+            return false;
+        *out = (uint64_t)canonical;
+        return true;
+    }
+    char copy[ID_INPUT_MAX + 1];
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(copy, &end, 10);
+    if (errno != 0 || copy[0] == '\0' || *end != '\0')
+        return false;
+    *out = value;
+    return true;
+}
+
+/* `star`: set when the sequence is "*", which is invalid where star is NULL. */
+static bool parse_id(struct bytes text, uint64_t missing_seq, struct id *out, bool *star)
+{
+    if (text.len > ID_INPUT_MAX)
+        return false;
+    size_t len = strnlen(text.data, text.len); /* as Redis: a NUL ends it */
+    const char *dash = memchr(text.data, '-', len);
+    size_t ms_len = dash != NULL ? (size_t)(dash - text.data) : len;
+    struct id id = {0, missing_seq};
+    if (!number(text.data, ms_len, &id.ms))
+        return false;
+    if (dash == NULL) {
+        *out = id;
+        return true;
+    }
+    size_t seq_len = len - ms_len - 1;
+    bool is_star = star != NULL && seq_len == 1 && dash[1] == '*';
+    if (!is_star && !number(dash + 1, seq_len, &id.seq))
+        return false;
+    if (is_star) {
+        *star = true;
+        id.seq = 0;
+    }
+    *out = id;
+    return true;
+}
+
+bool stream_id(struct session *session, size_t index, uint64_t missing_seq, struct id *out)
+{
+    return parse_id(session->argv[index], missing_seq, out, NULL) || invalid_id(session);
+}
+
+/* One end; *exclusive: not part of the interval. */
+static bool interval_end(struct session *session, size_t index, uint64_t missing_seq, struct id *out,
+                         bool *exclusive)
+{
+    struct bytes text = session->argv[index];
+    *exclusive = text.len > 1 && text.data[0] == '(';
+    if (*exclusive) {
+        text.data++;
+        text.len--;
+    } else if (text.len == 1 && (text.data[0] == '-' || text.data[0] == '+')) {
+        *out = text.data[0] == '-' ? ID_MIN : ID_MAX;
+        return true;
+    }
+    return parse_id(text, missing_seq, out, NULL) || invalid_id(session);
+}
+
+bool stream_interval(struct session *session, size_t start, size_t end, struct id *from, struct id *to)
+{
+    bool exclusive;
+    if (!interval_end(session, start, 0, from, &exclusive))
+        return false;
+    if (exclusive && !id_next(from)) {
+        reply_error(&session->reply, "ERR invalid start ID for the interval");
+        return false;
+    }
+    if (!interval_end(session, end, UINT64_MAX, to, &exclusive))
+        return false;
+    if (exclusive && !id_prev(to)) {
+        reply_error(&session->reply, "ERR invalid end ID for the interval");
+        return false;
+    }
+    return true;
+}
+
+/* What trimming options have said so far. */
+struct trim_args {
+    struct trim trim;
+    bool limit_given;
+};
+
+/* MAXLEN and MINID may have "~" or "=" before their threshold. Returns the threshold's index. */
+static size_t threshold(struct session *session, size_t at, struct trim_args *args)
+{
+    args->trim.approximate = false;
+    if (session->argc - at < 3)
+        return at + 1;
+    struct bytes sign = session->argv[at + 1];
+    args->trim.approximate = bytes_equal(sign, BYTES("~"));
+    return args->trim.approximate || bytes_equal(sign, BYTES("=")) ? at + 2 : at + 1;
+}
+
+static bool parse_maxlen(struct session *session, size_t at, struct trim_args *args)
+{
+    int64_t maxlen;
+    if (!stream_integer(session, at, &maxlen))
+        return false;
+    if (maxlen < 0) {
+        reply_error(&session->reply, "ERR The MAXLEN argument must be >= 0.");
+        return false;
+    }
+    args->trim.maxlen = (uint64_t)maxlen;
+    args->trim.kind = TRIM_MAXLEN;
+    return true;
+}
+
+static bool parse_limit(struct session *session, size_t at, struct trim_args *args)
+{
+    int64_t limit;
+    if (!stream_integer(session, at, &limit))
+        return false;
+    if (limit < 0) {
+        reply_error(&session->reply, "ERR The LIMIT argument must be >= 0.");
+        return false;
+    }
+    args->trim.limit = (uint64_t)limit;
+    args->limit_given = true;
+    return true;
+}
+
+/* Takes in the trimming option at *at, if it is one, and moves *at to its last argument. False: replied. */
+static bool parse_option(struct session *session, size_t *at, struct trim_args *args, bool *taken)
+{
+    bool more = *at + 1 < session->argc;
+    bool maxlen = more && stream_word(session, *at, "maxlen");
+    bool minid = more && stream_word(session, *at, "minid");
+    *taken = true;
+    if (maxlen || minid) {
+        if (args->trim.kind != TRIM_NONE) {
+            reply_error(&session->reply, "ERR syntax error, MAXLEN and MINID options at the same time "
+                                         "are not compatible");
+            return false;
+        }
+        *at = threshold(session, *at, args);
+        if (maxlen)
+            return parse_maxlen(session, *at, args);
+        args->trim.kind = TRIM_MINID;
+        return stream_id(session, *at, 0, &args->trim.minid);
+    }
+    if (more && stream_word(session, *at, "limit"))
+        return parse_limit(session, ++*at, args);
+    *taken = false;
+    return true;
+}
+
+/* The rules between the options, and the limit that `~` has when none was given. */
+static bool finish_trim(struct session *session, struct trim_args *args, struct trim *out)
+{
+    const struct options *options = broker_options(session->broker);
+    if (args->trim.limit > 0 && args->trim.kind == TRIM_NONE) {
+        reply_error(&session->reply,
+                    "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
+        return false;
+    }
+    if (args->limit_given && !args->trim.approximate) {
+        reply_error(&session->reply, "ERR syntax error, LIMIT cannot be used without the special ~ option");
+        return false;
+    }
+    if (!args->limit_given && args->trim.approximate) {
+        int64_t limit = options->stream_node_max_entries < LIMIT_MAX / LIMIT_NODES
+                            ? LIMIT_NODES * options->stream_node_max_entries
+                            : LIMIT_MAX;
+        args->trim.limit = limit > 0 ? (uint64_t)limit : LIMIT_DEFAULT;
+    }
+    *out = args->trim;
+    return true;
+}
+
+static bool parse_add_id(struct session *session, size_t at, struct stream_add *out)
+{
+    if (bytes_equal(session->argv[at], BYTES("*")))
+        return true;
+    bool star = false;
+    if (!parse_id(session->argv[at], 0, &out->id, &star))
+        return invalid_id(session);
+    out->has_id = true;
+    out->has_seq = !star;
+    return true;
+}
+
+bool stream_parse_add(struct session *session, struct stream_add *out)
+{
+    struct trim_args args = {0};
+    struct stream_add add = {0};
+    size_t at = 2;
+    for (; at < session->argc && !bytes_equal(session->argv[at], BYTES("*")); at++) {
+        bool taken;
+        if (!parse_option(session, &at, &args, &taken))
+            return false;
+        if (!taken && !stream_word(session, at, "nomkstream"))
+            break;
+        add.no_create |= !taken;
+    }
+    if (at < session->argc && !parse_add_id(session, at, &add))
+        return false;
+    if (!finish_trim(session, &args, &add.trim))
+        return false;
+    add.fields = at + 1;
+    if (add.fields + 2 > session->argc || (session->argc - add.fields) % 2 == 1) {
+        session_wrong_arity(session);
+        return false;
+    }
+    if (add.has_id && add.has_seq && id_is_zero(add.id)) {
+        reply_error(&session->reply, "ERR The ID specified in XADD must be greater than 0-0");
+        return false;
+    }
+    *out = add;
+    return true;
+}
+
+bool stream_parse_trim(struct session *session, struct trim *out)
+{
+    struct trim_args args = {0};
+    for (size_t at = 2; at < session->argc; at++) {
+        bool taken;
+        if (!parse_option(session, &at, &args, &taken))
+            return false;
+        if (!taken) {
+            session_syntax_error(session);
+            return false;
+        }
+    }
+    if (args.trim.kind == TRIM_NONE && args.trim.limit == 0) {
+        reply_error(&session->reply, "ERR syntax error, XTRIM must be called with a trimming strategy");
+        return false;
+    }
+    return finish_trim(session, &args, out);
+}
