@@ -42,7 +42,7 @@ uint64_t decoder_u64(struct decoder *decoder)
     return read_big_endian(decoder, 8);
 }
 
-uint64_t decoder_varint(struct decoder *decoder)
+uint64_t decoder_varint_long(struct decoder *decoder)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64 && decoder->at < decoder->end; shift += 7) {

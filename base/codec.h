@@ -28,7 +28,16 @@ uint8_t decoder_u8(struct decoder *decoder);
 uint16_t decoder_u16(struct decoder *decoder);
 uint32_t decoder_u32(struct decoder *decoder);
 uint64_t decoder_u64(struct decoder *decoder);
-uint64_t decoder_varint(struct decoder *decoder);
+/* A varint of more than one byte, or a failure. */
+uint64_t decoder_varint_long(struct decoder *decoder);
+
+static inline uint64_t decoder_varint(struct decoder *decoder)
+{
+    if (decoder->at < decoder->end && (*decoder->at & 0x80) == 0)
+        return (unsigned char)*decoder->at++;
+    return decoder_varint_long(decoder);
+}
+
 /* The next `len` bytes, valid as long as the span. */
 struct bytes decoder_take(struct decoder *decoder, uint64_t len);
 /* A varint length, then that many bytes. */

@@ -1,4 +1,5 @@
-/* heap: deadlines, the nearest first. Binary, intrusive: the caller embeds `struct heap_node` and owns it. */
+/* heap: deadlines, the nearest first. Binary, intrusive: the caller embeds `struct heap_node` and
+ * owns it. */
 #ifndef WEIR_BASE_HEAP_H
 #define WEIR_BASE_HEAP_H
 

@@ -5,7 +5,7 @@
 
 struct read_job {
     struct session *session;
-    struct fetch *fetch;   /* borrowed: a cursor's; or NULL: */
+    struct fetch *fetch; /* borrowed: a cursor's; or NULL: */
     struct key_fetch *keys;
     size_t key_count;
 };
@@ -18,7 +18,10 @@ struct key_fetch {
 
 void access_error(struct session *session, enum err err)
 {
-    reply_error(&session->reply, "ERR reading from disk failed: %s", err_text(err));
+    if (err == ERR_FULL) /* as for any client whose output passes its limit */
+        session_abort(session);
+    else
+        reply_error(&session->reply, "ERR reading from disk failed: %s", err_text(err));
 }
 
 void read_job_run(struct read_job *job)
@@ -34,7 +37,8 @@ static void take_keys(struct read_job *job)
     struct session *session = job->session;
     for (size_t i = 0; i < job->key_count; i++) {
         struct key_fetch *key = &job->keys[i];
-        enum err err = keyspace_take(&session->broker->keyspace, key->db, buf_bytes(&key->key), &key->fetch);
+        enum err err =
+            keyspace_take(&session->broker->keyspace, key->db, buf_bytes(&key->key), &key->fetch);
         if (err != ERR_OK && err != ERR_COLD)
             session->read_err = err;
         fetch_deinit(&key->fetch);
@@ -88,13 +92,25 @@ static bool read_failed(struct session *session)
     return true;
 }
 
-enum access access_key_in(struct session *session, unsigned db, struct bytes key, struct object **out)
+/* False: replied that the name is too long. */
+static bool name_fits(struct session *session, struct bytes key)
+{
+    if (key.len <= KEY_NAME_MAX)
+        return true;
+    reply_error(&session->reply, "ERR key is longer than %zu bytes", KEY_NAME_MAX);
+    return false;
+}
+
+enum access access_key_in(struct session *session, unsigned db, struct bytes key,
+                          struct object **out)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
-    if (read_failed(session))
+    if (read_failed(session) || !name_fits(session, key))
         return ACCESS_FAILED;
     enum err err = keyspace_find(keyspace, db, key, out);
     if (err == ERR_OK) {
+        if (!(session->command->flags & COMMAND_WRITE))
+            keyspace_count(keyspace, *out);
         session_gate(session, keyspace_gate(keyspace, db, *out));
         return ACCESS_READY;
     }
@@ -134,6 +150,10 @@ enum access access_keys(struct session *session, size_t first, size_t count, siz
     struct keyspace *keyspace = &session->broker->keyspace;
     if (read_failed(session))
         return ACCESS_FAILED;
+    for (size_t i = 0; i < count; i++) {
+        if (!name_fits(session, session->argv[first + i * step]))
+            return ACCESS_FAILED;
+    }
     struct read_job *job = NULL;
     for (size_t i = 0; i < count; i++) {
         struct bytes key = session->argv[first + i * step];

@@ -1,9 +1,11 @@
 /* access: how a command gets at keys and entries that may not be in memory.
  *
- * Each function answers ACCESS_READY, ACCESS_WAIT (the command returns FLOW_WAIT; a reader is at work and the session will be
- * resumed), or ACCESS_FAILED (an error reply is written; the command returns FLOW_DONE).
+ * Each function answers ACCESS_READY, ACCESS_WAIT (the command returns FLOW_WAIT; a reader is at
+ * work and the session will be resumed), or ACCESS_FAILED (an error reply is written; the command
+ * returns FLOW_DONE).
  *
- * What was found stays in memory until the end of the loop's turn, so a command that was resumed finds it all. */
+ * What was found stays in memory until the end of the loop's turn, so a command that was resumed
+ * finds it all. */
 #ifndef WEIR_BROKER_ACCESS_H
 #define WEIR_BROKER_ACCESS_H
 
@@ -13,20 +15,24 @@
 
 enum access { ACCESS_READY, ACCESS_WAIT, ACCESS_FAILED };
 
-/* The object of `key` in the selected database; of type OBJECT_NONE when the key does not exist. Gates the reply by the key's last
- * change. */
+/* The object of `key` in the selected database; of type OBJECT_NONE when the key does not exist.
+ * Gates the reply by the key's last change. */
 MUST_CHECK enum access access_key(struct session *session, struct bytes key, struct object **out);
 /* The same in database `db`. */
-MUST_CHECK enum access access_key_in(struct session *session, unsigned db, struct bytes key, struct object **out);
+MUST_CHECK enum access access_key_in(struct session *session, unsigned db, struct bytes key,
+                                     struct object **out);
 /* The key's feed; *out is NULL when the key does not exist. Fails with WRONGTYPE. */
 MUST_CHECK enum access access_feed(struct session *session, struct bytes key, struct object **out);
 
-/* Makes sure that the objects of arguments first, first + step, ... (count of them) are in memory, in one round. */
-MUST_CHECK enum access access_keys(struct session *session, size_t first, size_t count, size_t step);
+/* Makes sure that the objects of arguments first, first + step, ... (count of them) are in memory,
+ * in one round. */
+MUST_CHECK enum access access_keys(struct session *session, size_t first, size_t count,
+                                   size_t step);
 
 /* A cursor went cold: `fetch` (in the command's work, planned) is given to a reader. */
 void access_read(struct session *session, struct fetch *fetch);
-/* Writes the error reply for a storage error. */
+/* Writes the error reply for a storage error. ERR_FULL, a reply beyond the output limit, closes the
+ * connection instead. */
 void access_error(struct session *session, enum err err);
 
 /* One errand of a reader: the fetches it runs and whom it tells. */

@@ -25,7 +25,8 @@ static void touch(const struct applying *applying, struct object *object)
 static struct feed *touch_feed(const struct applying *applying)
 {
     touch(applying, applying->object);
-    return dirty_touch_feed(store_dirty(applying->store), applying->object, store_side(applying->store));
+    return dirty_touch_feed(store_dirty(applying->store), applying->object,
+                            store_side(applying->store));
 }
 
 /* Which keys there are has changed. */
@@ -44,7 +45,8 @@ static enum err apply_create(const struct applying *applying)
         return ERR_CORRUPT;
     touch(applying, object);
     struct chunk_home home = {object->space, object->slot, applying->op->number};
-    *object_state(object) = (struct object_state){OBJECT_FEED, feed_create(home, store_side(applying->store))};
+    *object_state(object) =
+        (struct object_state){OBJECT_FEED, feed_create(home, store_side(applying->store))};
     if (catalog->next_feed <= applying->op->number)
         catalog->next_feed = applying->op->number + 1;
     count_keys(applying, 1);
@@ -95,8 +97,8 @@ static enum err apply_erase(const struct applying *applying)
     size_t count = ids.len / sizeof(struct id);
     bool fits = !decoder.failed && count <= feed_row(feed)->length;
     if (fits)
-        store_grew(applying->store, feed_erase(feed, (const struct id *)(const void *)ids.data, count,
-                                               applying->op->id));
+        store_grew(applying->store, feed_erase(feed, (const struct id *)(const void *)ids.data,
+                                               count, applying->op->id));
     buf_deinit(&ids);
     return fits ? ERR_OK : ERR_CORRUPT;
 }
@@ -105,8 +107,8 @@ static enum err apply_setid(const struct applying *applying)
 {
     if (object_type(applying->object) != OBJECT_FEED)
         return ERR_CORRUPT;
-    store_grew(applying->store,
-               feed_set(touch_feed(applying), applying->op->id, applying->op->number, applying->op->id2));
+    store_grew(applying->store, feed_set(touch_feed(applying), applying->op->id,
+                                         applying->op->number, applying->op->id2));
     return ERR_OK;
 }
 
@@ -176,7 +178,8 @@ static enum err apply_flush(const struct applying *applying)
     if (applying->op->number >= UINT32_MAX || applying->op->number < catalog->next_space)
         return ERR_CORRUPT;
     forget_space(applying, database->space);
-    buf_add(&store_dirty(applying->store)->dropped_spaces, &database->space, sizeof(database->space));
+    buf_add(&store_dirty(applying->store)->dropped_spaces, &database->space,
+            sizeof(database->space));
     *database = (struct database){.space = (uint32_t)applying->op->number, .lsn = applying->lsn};
     catalog->next_space = database->space + 1;
     return ERR_OK;
@@ -191,8 +194,8 @@ static enum err apply_swap(const struct applying *applying)
     struct database swapped = *a;
     *a = *b;
     *b = swapped;
-    a->lsn = applying->lsn;
-    b->lsn = applying->lsn;
+    a->lsn = a->swap_lsn = applying->lsn;
+    b->lsn = b->swap_lsn = applying->lsn;
     store_grew(applying->store, DIRTY_OBJECT_BYTES);
     return ERR_OK;
 }

@@ -4,14 +4,16 @@
 #include "base/check.h"
 #include "broker/broker_internal.h"
 
-void blocking_init(struct blocking *blocking, struct session *session, void (*destroy)(struct work *work))
+void blocking_init(struct blocking *blocking, struct session *session,
+                   void (*destroy)(struct work *work))
 {
     *blocking = (struct blocking){.work = {destroy}, .session = session};
     list_init(&blocking->link);
     list_init(&blocking->ready_link);
 }
 
-void blocking_start(struct blocking *blocking, const struct bytes *keys, size_t count, uint64_t deadline_us)
+void blocking_start(struct blocking *blocking, const struct bytes *keys, size_t count,
+                    uint64_t deadline_us)
 {
     struct broker *broker = blocking->session->broker;
     blocking->end = BLOCKING_WAITS;
@@ -58,7 +60,8 @@ void blocking_signal(struct broker *broker, unsigned db, struct bytes key)
         return;
     struct waiter *waiter = waiters_first(&broker->waiters, db, key);
     for (; waiter != NULL; waiter = waiters_next(waiter))
-        wake(broker, container_of(waiter, struct blocking_key, waiter)->blocking, BLOCKING_SIGNALLED);
+        wake(broker, container_of(waiter, struct blocking_key, waiter)->blocking,
+             BLOCKING_SIGNALLED);
 }
 
 void blocking_signal_all(struct broker *broker, unsigned db)

@@ -1,8 +1,10 @@
 /* blocking: commands that wait until something happens to a key.
  *
- * A blocking command embeds `struct blocking` first in its work. blocking_start makes it wait for keys and, maybe, for a deadline; then the command returns FLOW_WAIT.
- * When one of the keys is signalled, the time is up, or CLIENT UNBLOCK names it, the command runs again and finds the reason in
- * `end`. Those who wait for a key are woken in the order in which they came, right after the command that signalled it.
+ * A blocking command embeds `struct blocking` first in its work. blocking_start makes it wait for
+ * keys and, maybe, for a deadline; then the command returns FLOW_WAIT. When one of the keys is
+ * signalled, the time is up, or CLIENT UNBLOCK names it, the command runs again and finds the
+ * reason in `end`. Those who wait for a key are woken in the order in which they came, right after
+ * the command that signalled it.
  *
  * Threads: the loop's. */
 #ifndef WEIR_BROKER_BLOCKING_H
@@ -12,7 +14,13 @@
 #include "broker/session.h"
 #include "pubsub/waiters.h"
 
-enum blocking_end { BLOCKING_NOT, BLOCKING_WAITS, BLOCKING_SIGNALLED, BLOCKING_TIMED_OUT, BLOCKING_UNBLOCKED };
+enum blocking_end {
+    BLOCKING_NOT,
+    BLOCKING_WAITS,
+    BLOCKING_SIGNALLED,
+    BLOCKING_TIMED_OUT,
+    BLOCKING_UNBLOCKED
+};
 
 /* One key that a blocking command waits for. */
 struct blocking_key {
@@ -31,10 +39,12 @@ struct blocking {
     enum blocking_end end;
 };
 
-void blocking_init(struct blocking *blocking, struct session *session, void (*destroy)(struct work *work));
-/* Waits for any of `keys` in the selected database, until `deadline_us` (clock_mono_us; 0: no end). May be called again after a wake-up: it keeps
- * its place in the queues. */
-void blocking_start(struct blocking *blocking, const struct bytes *keys, size_t count, uint64_t deadline_us);
+void blocking_init(struct blocking *blocking, struct session *session,
+                   void (*destroy)(struct work *work));
+/* Waits for any of `keys` in the selected database, until `deadline_us` (clock_mono_us; 0: no end).
+ * May be called again after a wake-up: it keeps its place in the queues. */
+void blocking_start(struct blocking *blocking, const struct bytes *keys, size_t count,
+                    uint64_t deadline_us);
 /* Waits for nothing any more. */
 void blocking_stop(struct blocking *blocking);
 

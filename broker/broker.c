@@ -17,8 +17,8 @@
 /* Clean objects that leave memory a turn, at most: about as much work as one read's commands. */
 #define EVICT_PER_TURN 256
 
-/* Segments of the commit log: zero-filled ahead in steps that a sync hides, as large as a fold's worth, and two kept for reuse: one filling, one
- * folding. */
+/* Segments of the commit log: zero-filled ahead in steps that a sync hides, as large as a fold's
+ * worth, and two kept for reuse: one filling, one folding. */
 #define LOG_EXTEND_BYTES (UINT64_C(4) << 20)
 #define LOG_RECYCLED_MAX 2
 
@@ -27,6 +27,12 @@
 
 static_assert((int)SYNC_ALWAYS == 0 && (int)SYNC_EVERYSEC == 1 && (int)SYNC_NO == 2,
               "the words of the option appendfsync are in the order of enum sync_mode");
+
+/* An op that finds the open record just below its limit must still fit: an entry, a copy, the keys
+ * of a DEL. */
+#define RECORD_ROOM (COMMIT_PAYLOAD_MAX - (size_t)OPTION_COMMIT_RECORD_BYTES_MAX)
+static_assert(ENTRY_BYTES_MAX + 2 * KEY_NAME_MAX < RECORD_ROOM, "XADD fits");
+static_assert(OPTION_COPY_BYTES_MAX + 4 * KEY_NAME_MAX < RECORD_ROOM, "COPY fits");
 
 static enum err on_replay(void *context, const struct op *op)
 {
@@ -301,7 +307,8 @@ enum flow broker_fold_now(struct session *session)
     }
     const struct fold_wait *wait = container_of(session->work, struct fold_wait, work);
     if (broker_failed(broker)) {
-        reply_error(&session->reply, "ERR the store has failed: %s", err_text(store_failure(broker->store)));
+        reply_error(&session->reply, "ERR the store has failed: %s",
+                    err_text(store_failure(broker->store)));
         return FLOW_DONE;
     }
     if (store_folded(broker->store, wait->ticket)) {

@@ -1,7 +1,7 @@
 /* broker: what all sessions share: the keyspace, the store under it, and who waits for what.
  *
- * The broker knows no socket and no event loop; broker_hooks (broker_internal.h) tell it how to reach them, so that tests can run it
- * without either. Loop thread only, except where said. */
+ * The broker knows no socket and no event loop; broker_hooks (broker_internal.h) tell it how to
+ * reach them, so that tests can run it without either. Loop thread only, except where said. */
 #ifndef WEIR_BROKER_BROKER_H
 #define WEIR_BROKER_BROKER_H
 
@@ -17,12 +17,15 @@ struct options;
 struct server;
 struct session;
 
-/* Opens the store on `disk` (commit log) and `ranges`, recovers, and is ready to serve. All arguments but `reason` are borrowed until
- * broker_close. `reason` gets what was being done when it failed. */
-MUST_CHECK enum err broker_open(struct options *options, const struct broker_hooks *hooks, struct disk *disk,
-                                struct ranges *ranges, struct buf *reason, struct broker **out);
-/* All sessions must be gone. With `fold` everything is folded first, so that the next start has nothing to replay. Blocks. The
- * error, if any, is the store's: what was acknowledged is safe all the same. */
+/* Opens the store on `disk` (commit log) and `ranges`, recovers, and is ready to serve. All
+ * arguments but `reason` are borrowed until broker_close. `reason` gets what was being done when it
+ * failed. */
+MUST_CHECK enum err broker_open(struct options *options, const struct broker_hooks *hooks,
+                                struct disk *disk, struct ranges *ranges, struct buf *reason,
+                                struct broker **out);
+/* All sessions must be gone. With `fold` everything is folded first, so that the next start has
+ * nothing to replay. Blocks. The error, if any, is the store's: what was acknowledged is safe all
+ * the same. */
 enum err broker_close(struct broker *broker, bool fold);
 
 /* After the `wake` hook, on the loop. */
@@ -47,17 +50,18 @@ bool broker_stalled(const struct broker *broker);
 /* CLIENT PAUSE holds this command up; `write` says whether it may change data. */
 bool broker_paused(const struct broker *broker, bool write);
 
-/* The session's command waits until the broker is neither stalled nor, for it, paused; session_resume is called
- * then. The session's wait_link is free for a list of those who wait; it leaves that list by itself when it
- * goes away. */
+/* The session's command waits until the broker is neither stalled nor, for it, paused;
+ * session_resume is called then. The session's wait_link is free for a list of those who wait; it
+ * leaves that list by itself when it goes away. */
 void broker_wait_for_room(struct broker *broker, struct session *session);
 
 /* The LSN up to which all records are durable. */
 uint64_t broker_durable(const struct broker *broker);
 
-/* Called after every command that ran to its end, with session->command still set: wakes blocked readers, feeds
- * monitors. It is called from inside session_feed and session_resume; resuming another session from here nests,
- * so those to be resumed are better kept in a list until the end of the turn. */
+/* Called after every command that ran to its end, with session->command still set: wakes blocked
+ * readers, feeds monitors. It is called from inside session_feed and session_resume; resuming
+ * another session from here nests, so those to be resumed are better kept in a list until the end
+ * of the turn. */
 void broker_after_command(struct broker *broker, struct session *session);
 
 /* What the connection and server commands ask of the broker; see also info.h. */
@@ -69,29 +73,29 @@ struct options *broker_options_to_change(struct broker *broker);
 /* Puts changed options into effect: sync mode, log level, limits. */
 void broker_options_changed(struct broker *broker);
 
-/* SAVE: FLOW_WAIT until what was written before the command is folded, then writes "+OK", or an error
- * reply when the fold failed. */
+/* SAVE: FLOW_WAIT until what was written before the command is folded, then writes "+OK", or an
+ * error reply when the fold failed. */
 enum flow broker_fold_now(struct session *session);
 /* BGSAVE: starts a fold; false when one is running already. */
 bool broker_fold_start(struct broker *broker);
 /* Unix time in seconds of the last finished fold; of the start when there was none. */
 uint64_t broker_last_fold_s(const struct broker *broker);
 
-/* Ends the process in order, after a fold when `save`. Returns at once: the server stops at the end of the
- * turn. */
+/* Ends the process in order, after a fold when `save`. Returns at once: the server stops at the end
+ * of the turn. */
 void broker_shutdown(struct broker *broker, bool save);
 
-/* MONITOR: the session is pushed every command from now on; off again for RESET. It sets session->monitor, and
- * a session that goes away is off by itself. */
+/* MONITOR: the session is pushed every command from now on; off again for RESET. It sets
+ * session->monitor, and a session that goes away is off by itself. */
 void broker_monitor(struct broker *broker, struct session *session, bool on);
 
-/* CLIENT PAUSE until `until_ms` (clock_wall_ms) for all commands, or those that write. A second pause makes the
- * first one longer or stricter, never the other way. */
+/* CLIENT PAUSE until `until_ms` (clock_wall_ms) for all commands, or those that write. A second
+ * pause makes the first one longer or stricter, never the other way. */
 void broker_pause(struct broker *broker, uint64_t until_ms, bool writes_only);
 void broker_unpause(struct broker *broker);
 
-/* CLIENT UNBLOCK: ends the blocking command of session `id` as if its time was up, or with the error
- * "UNBLOCKED client unblocked via CLIENT UNBLOCK". False when it blocks in none. */
+/* CLIENT UNBLOCK: ends the blocking command of session `id` as if its time was up, or with the
+ * error "UNBLOCKED client unblocked via CLIENT UNBLOCK". False when it blocks in none. */
 bool broker_unblock(struct broker *broker, uint64_t id, bool with_error);
 
 /* CONFIG RESETSTAT: the counters of broker_info begin at 0 again. */

@@ -1,5 +1,5 @@
-/* broker_internal: the broker's struct, for the files that make it up: broker.c, access.c, blocking.c, broker_info.c and
- * the runtimes. */
+/* broker_internal: the broker's struct, for the files that make it up: broker.c, access.c,
+ * blocking.c, broker_info.c and the runtimes. */
 #ifndef WEIR_BROKER_BROKER_INTERNAL_H
 #define WEIR_BROKER_BROKER_INTERNAL_H
 
@@ -27,18 +27,18 @@ struct broker_hooks {
 struct broker {
     struct options *options; /* borrowed */
     struct broker_hooks hooks;
-    struct server *server;   /* borrowed; NULL in tests without sockets */
+    struct server *server; /* borrowed; NULL in tests without sockets */
     struct store *store;
     struct keyspace keyspace;
 
-    uint64_t now_ms;         /* Unix time of this turn; 0: not asked for yet */
-    struct waiters waiters;  /* blocked readers by key */
-    struct list blocked;     /* all of them: blocking.link */
-    struct list ready;       /* those that may go on: blocking.ready_link */
-    struct buf scratch;      /* for one op at a time */
-    struct buf entries;      /* for one reading at a time; others make their own */
-    bool serving;            /* the ready ones are being resumed */
-    struct heap deadlines;   /* of blocked readers, in clock_mono_us */
+    uint64_t now_ms;          /* Unix time of this turn; 0: not asked for yet */
+    struct waiters waiters;   /* blocked readers by key */
+    struct list blocked;      /* all of them: blocking.link */
+    struct list ready;        /* those that may go on: blocking.ready_link */
+    struct buf scratch;       /* for one op at a time */
+    struct buf entries;       /* for one reading at a time; others make their own */
+    bool serving;             /* the ready ones are being resumed */
+    struct heap deadlines;    /* of blocked readers, in clock_mono_us */
     struct list room_waiters; /* session.wait_link: stalled or paused */
     struct list fold_waiters; /* session.wait_link: SAVE */
     uint64_t pause_until_ms;

@@ -1,14 +1,17 @@
 /* command: what a command is, and the table of all of them.
  *
- * A command is a row and a function. The row says what Redis's COMMAND says; arity, flags and keys are checked and listed from it
- * alone. The function runs on the loop, reads its arguments, writes one reply, and returns how it went on:
+ * A command is a row and a function. The row says what Redis's COMMAND says; arity, flags and keys
+ * are checked and listed from it alone. The function runs on the loop, reads its arguments, writes
+ * one reply, and returns how it went on:
  *
  *   FLOW_DONE  the reply is complete (an error reply counts).
- *   FLOW_WAIT  nothing was written that the client may see (what was written is taken back); the command has arranged for
- *              session_resume to be called later. Then the function runs again, from its start, with the same arguments;
- *              what it must remember in between it keeps in `session->work`.
+ *   FLOW_WAIT  nothing was written that the client may see (what was written is taken back); the
+ *              command has arranged for session_resume to be called later. Then the function runs
+ *              again, from its start, with the same arguments; what it must remember in between it
+ *              keeps in `session->work`.
  *
- * A command that waits holds up its own connection only. If the connection closes meanwhile, the function is not called again and the work is destroyed. */
+ * A command that waits holds up its own connection only. If the connection closes meanwhile, the
+ * function is not called again and the work is destroyed. */
 #ifndef WEIR_BROKER_COMMAND_H
 #define WEIR_BROKER_COMMAND_H
 
@@ -21,13 +24,15 @@ enum flow { FLOW_DONE, FLOW_WAIT };
 typedef enum flow (*command_fn)(struct session *session);
 
 enum command_flag {
-    COMMAND_WRITE = 1 << 0,      /* may change data: refused when the store has failed, stalled when the log is full */
+    COMMAND_WRITE =
+        1
+        << 0, /* may change data: refused when the store has failed, stalled when the log is full */
     COMMAND_READONLY = 1 << 1,
     COMMAND_FAST = 1 << 2,
     COMMAND_BLOCKING = 1 << 3,
     COMMAND_ADMIN = 1 << 4,
     COMMAND_PUBSUB = 1 << 5,
-    COMMAND_NO_AUTH = 1 << 6,    /* allowed before AUTH */
+    COMMAND_NO_AUTH = 1 << 6, /* allowed before AUTH */
     COMMAND_LOADING = 1 << 7,
     COMMAND_STALE = 1 << 8,
     COMMAND_MOVABLE_KEYS = 1 << 9,
@@ -36,13 +41,13 @@ enum command_flag {
 };
 
 struct command_row {
-    const char *name;                      /* lower case */
-    command_fn run;                        /* NULL for a container that needs a subcommand */
-    int arity;                             /* as Redis: with the name; negative: at least */
-    unsigned flags;                        /* enum command_flag */
-    int first_key, last_key, key_step;     /* as Redis */
-    const char *group;                     /* "stream", "generic", ... */
-    const char *since;                     /* Redis version */
+    const char *name;                  /* lower case */
+    command_fn run;                    /* NULL for a container that needs a subcommand */
+    int arity;                         /* as Redis: with the name; negative: at least */
+    unsigned flags;                    /* enum command_flag */
+    int first_key, last_key, key_step; /* as Redis */
+    const char *group;                 /* "stream", "generic", ... */
+    const char *since;                 /* Redis version */
     const char *complexity;
     const char *summary;
     const struct command_row *subcommands; /* ends with a row without a name; NULL: none */

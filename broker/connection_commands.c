@@ -8,6 +8,20 @@
 const char client_name_invalid[] =
     "ERR Client names cannot contain spaces, newlines or special characters.";
 
+bool argument_int(struct session *session, size_t index, int64_t *out)
+{
+    if (!bytes_to_i64(session->argv[index], out)) {
+        session_not_integer(session);
+        return false;
+    }
+    if (*out < INT32_MIN || *out > INT32_MAX) {
+        reply_error(&session->reply, "ERR value is out of range, value must between %d and %d",
+                    INT32_MIN, INT32_MAX);
+        return false;
+    }
+    return true;
+}
+
 bool argument_is(const struct session *session, size_t index, const char *word)
 {
     return bytes_equal_nocase(session->argv[index], bytes_of_string(word));
@@ -198,9 +212,9 @@ static enum flow select_command(struct session *session)
 {
     int64_t db;
 
-    if (!bytes_to_i64(session->argv[1], &db) || db < INT32_MIN || db > INT32_MAX) {
-        session_not_integer(session);
-    } else if (db < 0 || db >= broker_options(session->broker)->databases) {
+    if (!argument_int(session, 1, &db))
+        return FLOW_DONE;
+    if (db < 0 || db >= broker_options(session->broker)->databases) {
         reply_error(&session->reply, "ERR DB index is out of range");
     } else {
         session->db = (unsigned)db;

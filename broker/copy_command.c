@@ -1,7 +1,8 @@
 /* COPY: https://redis.io/docs/latest/commands/copy/
  *
- * The copy is one commit record, so its size is bounded by copy-bytes-max. The source is read first, maybe in many steps; if it
- * loses entries meanwhile, reading starts over, so that the copy is the source as it was at one moment. */
+ * The copy is one commit record, so its size is bounded by copy-bytes-max. The source is read
+ * first, maybe in many steps; if it loses entries meanwhile, reading starts over, so that the copy
+ * is the source as it was at one moment. */
 #include "broker/keys_commands.h"
 
 #include "base/alloc.h"
@@ -13,6 +14,9 @@
 #include "broker/options.h"
 #include "storage/feed_cursor.h"
 
+/* An op's own bytes beside its key and data: kind, database, id and lengths. */
+#define OP_BYTES 48
+
 struct copy_work {
     struct work work;
     bool open;
@@ -20,8 +24,9 @@ struct copy_work {
     struct fetch fetch;
     bool fetching;
     uint64_t edits;
-    struct feed_row row;  /* of the source when reading began */
-    struct buf entries;   /* id, then fields as buf_put_bytes */
+    struct feed_row row; /* of the source when reading began */
+    uint64_t record_bytes; /* of the ops that `entries` become */
+    struct buf entries;    /* id, then fields as buf_put_bytes */
 };
 
 static void copy_close(struct copy_work *copy)
@@ -30,6 +35,7 @@ static void copy_close(struct copy_work *copy)
         feed_cursor_deinit(&copy->cursor);
     copy->open = false;
     copy->entries.len = 0;
+    copy->record_bytes = 0;
 }
 
 static void copy_work_destroy(struct work *work)
@@ -59,7 +65,8 @@ static void copy_open(struct session *session, struct copy_work *copy, struct fe
     copy->row = *feed_row(feed);
     copy->edits = feed->edits;
     copy->open = true;
-    feed_cursor_init(&copy->cursor, feed, store_ranges(session->broker->store), ID_MIN, copy->row.last_id, false);
+    feed_cursor_init(&copy->cursor, feed, store_ranges(session->broker->store), ID_MIN,
+                     copy->row.last_id, false);
 }
 
 static enum err take_fetched(struct session *session, struct copy_work *copy)
@@ -92,17 +99,22 @@ static enum err copy_read(struct session *session, struct copy_work *copy, struc
     struct entry entry;
     while (err == ERR_OK && (err = feed_cursor_next(&copy->cursor, &entry)) == ERR_OK) {
         add_entry(&copy->entries, &entry);
-        if (copy->entries.len > broker_options(session->broker)->copy_bytes_max)
+        copy->record_bytes += entry.fields.len + session->argv[2].len + OP_BYTES;
+        if (copy->record_bytes > broker_options(session->broker)->copy_bytes_max)
             return ERR_FULL;
     }
     feed_cursor_pause(&copy->cursor);
     return err == ERR_END ? ERR_OK : err;
 }
 
-static void copy_write(struct session *session, const struct copy_work *copy, unsigned db, struct object *target)
+static void copy_write(struct session *session, const struct copy_work *copy, unsigned db,
+                       struct object *target)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
-    struct op op = {.kind = OP_CREATE, .db = db, .key = session->argv[2], .object = target,
+    struct op op = {.kind = OP_CREATE,
+                    .db = db,
+                    .key = session->argv[2],
+                    .object = target,
                     .number = keyspace_next_feed(keyspace)};
     keyspace_write(keyspace, &op);
     struct decoder decoder = decoder_of(buf_bytes(&copy->entries));
@@ -114,8 +126,12 @@ static void copy_write(struct session *session, const struct copy_work *copy, un
         op.data = decoder_bytes(&decoder);
         keyspace_write(keyspace, &op);
     }
-    op = (struct op){.kind = OP_SETID, .db = db, .key = session->argv[2], .object = target,
-                     .id = copy->row.last_id, .number = copy->row.entries_added,
+    op = (struct op){.kind = OP_SETID,
+                     .db = db,
+                     .key = session->argv[2],
+                     .object = target,
+                     .id = copy->row.last_id,
+                     .number = copy->row.entries_added,
                      .id2 = copy->row.max_deleted_id};
     session_gate(session, keyspace_write(keyspace, &op));
     blocking_signal(session->broker, db, session->argv[2]);
@@ -139,10 +155,8 @@ static bool parse_copy(struct session *session, struct copy_args *out)
             session_syntax_error(session);
             return false;
         }
-        if (!bytes_to_i64(session->argv[++i], &db) || db < INT32_MIN || db > INT32_MAX) {
-            session_not_integer(session);
+        if (!argument_int(session, ++i, &db))
             return false;
-        }
         if (db < 0 || db >= broker_options(session->broker)->databases) {
             reply_error(&session->reply, "ERR DB index is out of range");
             return false;
@@ -158,8 +172,8 @@ static bool parse_copy(struct session *session, struct copy_args *out)
 }
 
 /* Both keys; *source is NULL, and 0 was replied, where nothing is to be copied. */
-static enum access find_keys(struct session *session, const struct copy_args *args, struct object **source,
-                             struct object **target)
+static enum access find_keys(struct session *session, const struct copy_args *args,
+                             struct object **source, struct object **target)
 {
     enum access access = access_key_in(session, args->db, session->argv[2], target);
     if (access == ACCESS_READY)

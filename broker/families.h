@@ -14,6 +14,9 @@ enum flow command_command(struct session *session);
 /* True when argument `index` is `word`, in any case. */
 bool argument_is(const struct session *session, size_t index, const char *word);
 
+/* Argument `index` as a 32-bit integer; false: replied with Redis's error. */
+bool argument_int(struct session *session, size_t index, int64_t *out);
+
 /* Names of clients, libraries and versions: printable, without blanks. */
 bool client_attribute_valid(struct bytes text);
 extern const char client_name_invalid[]; /* the error for a client name that is not */

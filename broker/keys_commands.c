@@ -1,4 +1,5 @@
-/* The generic commands on keys and databases: https://redis.io/docs/latest/commands/?group=generic */
+/* The generic commands on keys and databases: https://redis.io/docs/latest/commands/?group=generic
+ */
 #include "broker/keys_commands.h"
 
 #include "base/clock.h"
@@ -21,10 +22,24 @@ void keys_drop(struct session *session, unsigned db, struct bytes key, struct ob
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
 }
 
+/* What one command drops is one commit record: bounded, so that it fits with what is there already.
+ */
+#define DROP_BYTES_MAX ((size_t)64 << 20)
+
+static bool names_fit(struct session *session)
+{
+    if (session_wire(session, 1, session->argc - 1).len <= DROP_BYTES_MAX)
+        return true;
+    reply_error(&session->reply, "ERR the keys are longer than %zu bytes together", DROP_BYTES_MAX);
+    return false;
+}
+
 /* Counts the keys among the arguments that exist, and drops them if so wanted. */
 static enum flow each_key(struct session *session, bool drop)
 {
     int64_t count = 0;
+    if (drop && !names_fit(session))
+        return FLOW_DONE;
     enum access access = access_keys(session, 1, session->argc - 1, 1);
     if (access != ACCESS_READY)
         return flow_of(access);
@@ -99,7 +114,8 @@ static enum flow rename_key(struct session *session, bool only_if_free)
     if (source != target) {
         if (object_type(target) != OBJECT_NONE)
             keys_drop(session, session->db, to, target);
-        struct op op = {.kind = OP_RENAME, .db = session->db, .key = from, .key2 = to, .object = source};
+        struct op op = {
+            .kind = OP_RENAME, .db = session->db, .key = from, .key2 = to, .object = source};
         session_gate(session, keyspace_write(&session->broker->keyspace, &op));
         blocking_signal(session->broker, session->db, to);
     }
@@ -143,8 +159,8 @@ static void flush(struct session *session, unsigned db)
 /* [ASYNC|SYNC]: both are the same here. */
 static bool flush_arguments(struct session *session)
 {
-    if (session->argc == 1 ||
-        (session->argc == 2 && (argument_is(session, 1, "async") || argument_is(session, 1, "sync"))))
+    if (session->argc == 1 || (session->argc == 2 && (argument_is(session, 1, "async") ||
+                                                      argument_is(session, 1, "sync"))))
         return true;
     session_syntax_error(session);
     return false;
@@ -243,10 +259,12 @@ enum flow object_freq_command(struct session *session)
     struct object *object;
     enum access access = existing(session, &object);
     if (access == ACCESS_READY && object != NULL)
-        reply_error(&session->reply,
-                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
-                    "that when switching between policies at runtime LRU and LFU data will take some time "
-                    "to adjust.");
+        reply_error(
+            &session->reply,
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please "
+            "note "
+            "that when switching between policies at runtime LRU and LFU data will take some time "
+            "to adjust.");
     return flow_of(access);
 }
 
@@ -287,9 +305,14 @@ enum flow memory_usage_command(struct session *session)
 /* ---- rows ---- */
 
 #define KEYS_ROW(name, run, arity, flags, first, last, since, complexity, summary)                 \
-    {name, run, arity, flags, first, last, (first) > 0 ? 1 : 0, "generic", since, complexity, summary, NULL}
+    {                                                                                              \
+        name, run, arity, flags, first, last, (first) > 0 ? 1 : 0, "generic", since, complexity,   \
+            summary, NULL                                                                          \
+    }
 #define SERVER_ROW(name, run, arity, flags, since, complexity, summary)                            \
-    {name, run, arity, flags, 0, 0, 0, "server", since, complexity, summary, NULL}
+    {                                                                                              \
+        name, run, arity, flags, 0, 0, 0, "server", since, complexity, summary, NULL               \
+    }
 
 const struct command_row keys_commands[] = {
     KEYS_ROW("copy", copy_command, -3, COMMAND_WRITE, 1, 2, "6.2.0", "O(N), N bytes of the value",
@@ -297,15 +320,16 @@ const struct command_row keys_commands[] = {
     SERVER_ROW("dbsize", dbsize_command, 1, COMMAND_READONLY | COMMAND_FAST, "1.0.0", "O(1)",
                "Number of keys in the selected database"),
     KEYS_ROW("del", del_command, -2, COMMAND_WRITE, 1, -1, "1.0.0", "O(N), N keys", "Deletes keys"),
-    KEYS_ROW("exists", exists_command, -2, COMMAND_READONLY | COMMAND_FAST, 1, -1, "1.0.0", "O(N), N keys",
-             "How many of the keys exist"),
+    KEYS_ROW("exists", exists_command, -2, COMMAND_READONLY | COMMAND_FAST, 1, -1, "1.0.0",
+             "O(N), N keys", "How many of the keys exist"),
     SERVER_ROW("flushall", flushall_command, -1, COMMAND_WRITE, "1.0.0", "O(N), N keys in memory",
                "Deletes all keys of all databases"),
     SERVER_ROW("flushdb", flushdb_command, -1, COMMAND_WRITE, "1.0.0", "O(N), N keys in memory",
                "Deletes all keys of the selected database"),
     KEYS_ROW("keys", keys_command, 2, COMMAND_READONLY, 0, 0, "1.0.0", "O(N), N keys",
              "All keys that match a pattern"),
-    KEYS_ROW("randomkey", randomkey_command, 1, COMMAND_READONLY, 0, 0, "1.0.0", "O(1)", "Some key"),
+    KEYS_ROW("randomkey", randomkey_command, 1, COMMAND_READONLY, 0, 0, "1.0.0", "O(1)",
+             "Some key"),
     KEYS_ROW("rename", rename_command, 3, COMMAND_WRITE, 1, 2, "1.0.0", "O(1)",
              "Renames a key; the new name's old value is gone"),
     KEYS_ROW("renamenx", renamenx_command, 3, COMMAND_WRITE | COMMAND_FAST, 1, 2, "1.0.0", "O(1)",
@@ -314,11 +338,11 @@ const struct command_row keys_commands[] = {
              "Walks all keys, some a call"),
     SERVER_ROW("swapdb", swapdb_command, 3, COMMAND_WRITE | COMMAND_FAST, "4.0.0", "O(1)",
                "Two databases change places"),
-    KEYS_ROW("touch", exists_command, -2, COMMAND_READONLY | COMMAND_FAST, 1, -1, "3.2.1", "O(N), N keys",
-             "Marks keys as used; how many exist"),
+    KEYS_ROW("touch", exists_command, -2, COMMAND_READONLY | COMMAND_FAST, 1, -1, "3.2.1",
+             "O(N), N keys", "Marks keys as used; how many exist"),
     KEYS_ROW("type", type_command, 2, COMMAND_READONLY | COMMAND_FAST, 1, 1, "1.0.0", "O(1)",
              "What a key holds"),
-    KEYS_ROW("unlink", del_command, -2, COMMAND_WRITE | COMMAND_FAST, 1, -1, "4.0.0", "O(N), N keys",
-             "Deletes keys"),
+    KEYS_ROW("unlink", del_command, -2, COMMAND_WRITE | COMMAND_FAST, 1, -1, "4.0.0",
+             "O(N), N keys", "Deletes keys"),
     {.name = NULL},
 };

@@ -1,4 +1,5 @@
-/* keys_commands: the commands of the keys family that have files of their own, and what these share. */
+/* keys_commands: the commands of the keys family that have files of their own, and what these
+ * share. */
 #ifndef WEIR_BROKER_KEYS_COMMANDS_H
 #define WEIR_BROKER_KEYS_COMMANDS_H
 

@@ -51,7 +51,8 @@ static enum err load(struct keyspace *keyspace, uint32_t space, uint64_t hash, s
     buf_init(&row_key);
     buf_init(&row);
     key_object(&row_key, space, key_slot(key), hash, key);
-    enum err err = ranges_get(store_ranges(keyspace->store), buf_bytes(&row_key), keyspace->tier, &row);
+    enum err err =
+        ranges_get(store_ranges(keyspace->store), buf_bytes(&row_key), keyspace->tier, &row);
     if (err == ERR_OK || err == ERR_NOT_FOUND)
         err = insert(keyspace, space, hash, key, buf_bytes(&row), out);
     buf_deinit(&row_key);
@@ -59,7 +60,8 @@ static enum err load(struct keyspace *keyspace, uint32_t space, uint64_t hash, s
     return err;
 }
 
-enum err keyspace_find(struct keyspace *keyspace, unsigned db, struct bytes key, struct object **out)
+enum err keyspace_find(struct keyspace *keyspace, unsigned db, struct bytes key,
+                       struct object **out)
 {
     uint32_t space = keyspace_database(keyspace, db)->space;
     uint64_t hash = hash_of(keyspace, space, key);
@@ -81,14 +83,16 @@ void keyspace_plan(struct keyspace *keyspace, unsigned db, struct bytes key, str
     key_object(&fetch->lower, space, key_slot(key), hash_of(keyspace, space, key), key);
 }
 
-enum err keyspace_take(struct keyspace *keyspace, unsigned db, struct bytes key, struct fetch *fetch)
+enum err keyspace_take(struct keyspace *keyspace, unsigned db, struct bytes key,
+                       struct fetch *fetch)
 {
     uint32_t space = keyspace_database(keyspace, db)->space;
     uint64_t hash = hash_of(keyspace, space, key);
     if (table_find(&keyspace->table, space, hash, key) != NULL)
         return ERR_OK;
     struct object_key parsed;
-    bool same_space = key_object_parse(buf_bytes(&fetch->lower), &parsed) == ERR_OK && parsed.space == space;
+    bool same_space =
+        key_object_parse(buf_bytes(&fetch->lower), &parsed) == ERR_OK && parsed.space == space;
     if (fetch->view != store_view(keyspace->store) || !same_space)
         return ERR_COLD;
     if (fetch->err != ERR_OK && fetch->err != ERR_NOT_FOUND)
@@ -103,11 +107,20 @@ enum err keyspace_take(struct keyspace *keyspace, unsigned db, struct bytes key,
     return insert(keyspace, space, hash, key, row, &object);
 }
 
+void keyspace_count(struct keyspace *keyspace, const struct object *object)
+{
+    if (object_type(object) == OBJECT_NONE)
+        keyspace->misses++;
+    else
+        keyspace->hits++;
+}
+
 uint64_t keyspace_gate(struct keyspace *keyspace, unsigned db, const struct object *object)
 {
-    if (object->lsn > 0 || object_type(object) != OBJECT_NONE)
-        return object->lsn;
-    return keyspace_database(keyspace, db)->lsn;
+    const struct database *database = keyspace_database(keyspace, db);
+    if (object->lsn == 0 && object_type(object) == OBJECT_NONE)
+        return database->lsn;
+    return object->lsn > database->swap_lsn ? object->lsn : database->swap_lsn;
 }
 
 uint64_t keyspace_write(struct keyspace *keyspace, const struct op *op)

@@ -69,7 +69,8 @@ static void hook_read(void *context, struct read_job *job)
     struct runtime *runtime = context;
     struct reader *reader = mem_zalloc(sizeof(*reader));
     reader->job = job;
-    CHECK(uv_queue_work(server_loop(runtime->server), &reader->work, reader_work, reader_done) == 0);
+    CHECK(uv_queue_work(server_loop(runtime->server), &reader->work, reader_work, reader_done) ==
+          0);
 }
 
 static void hook_durable_moved(void *context)
@@ -227,7 +228,8 @@ static enum err open_broker(struct runtime *runtime)
 static enum err listen_and_serve(struct runtime *runtime)
 {
     char what[256];
-    enum err err = server_create(runtime->broker, runtime->options, what, sizeof(what), &runtime->server);
+    enum err err =
+        server_create(runtime->broker, runtime->options, what, sizeof(what), &runtime->server);
     if (err != ERR_OK)
         return refuse(err, what, BYTES(""));
     broker_set_server(runtime->broker, runtime->server);
@@ -248,7 +250,8 @@ enum err runtime_run(struct options *options)
     if (err == ERR_OK)
         err = listen_and_serve(&runtime);
     if (runtime.broker != NULL) {
-        enum err closed = broker_close(runtime.broker, err == ERR_OK && runtime.broker->stop_with_fold);
+        enum err closed =
+            broker_close(runtime.broker, err == ERR_OK && runtime.broker->stop_with_fold);
         err = err != ERR_OK ? err : closed;
     }
     if (runtime.server != NULL) {

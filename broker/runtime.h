@@ -6,7 +6,8 @@
 
 struct options;
 
-/* Serves until SHUTDOWN, SIGTERM or SIGINT. Blocks. On an error nothing was served, and it was logged why. */
+/* Serves until SHUTDOWN, SIGTERM or SIGINT. Blocks. On an error nothing was served, and it was
+ * logged why. */
 MUST_CHECK enum err runtime_run(struct options *options);
 
 #endif

@@ -1,8 +1,9 @@
 /* SCAN, KEYS, RANDOMKEY: https://redis.io/docs/latest/commands/scan/
  *
- * Keys are walked in two phases: first those that are in memory only (no fold has written them yet), in the order of the table, then
- * those on disk, in the order of slot and hash. A key moves from the first set to the second and never back, except through a deletion, so
- * a key that exists all the time is met. A cursor names a place in one of the two orders:
+ * Keys are walked in two phases: first those that are in memory only (no fold has written them
+ * yet), in the order of the table, then those on disk, in the order of slot and hash. A key moves
+ * from the first set to the second and never back, except through a deletion, so a key that exists
+ * all the time is met. A cursor names a place in one of the two orders:
  *
  *   bit 62        0: memory, 1: disk
  *   bits 0 to 61  memory: the upper 48 bits of a hash; disk: a place of key_scan.h
@@ -22,13 +23,14 @@
 
 #define CURSOR_DISK (UINT64_C(1) << 62)
 
-/* Objects that one SCAN looks at in memory, beside ten for each key it is asked for: most are on disk as well and are left to the second phase. */
+/* Objects that one SCAN looks at in memory, beside ten for each key it is asked for: most are on
+ * disk as well and are left to the second phase. */
 #define MEMORY_LOOKS 1000
 
 /* SCAN's COUNT, and the names that KEYS has read from disk at a time. */
-#define SCAN_COUNT 10
+#define SCAN_COUNT     10
 #define SCAN_COUNT_MAX 10000
-#define KEYS_SLICE 5000
+#define KEYS_SLICE     5000
 
 /* RANDOMKEY tries other places when it hits keys that are gone. */
 #define RANDOM_TRIES 100
@@ -36,17 +38,18 @@
 struct scan_filter {
     struct bytes match; /* "*": all */
     bool match_all;
-    struct bytes type;  /* empty: all */
+    struct bytes type; /* empty: all */
 };
 
 struct scan_out {
-    struct buf *names;  /* each as buf_put_bytes */
+    struct buf *names; /* each as buf_put_bytes */
     size_t count;
 };
 
 static bool wanted(const struct scan_filter *filter, struct bytes name, enum object_type type)
 {
-    if (filter->type.len > 0 && !bytes_equal_nocase(filter->type, bytes_of_string(keys_type_name(type))))
+    if (filter->type.len > 0 &&
+        !bytes_equal_nocase(filter->type, bytes_of_string(keys_type_name(type))))
         return false;
     return filter->match_all || glob_match(filter->match, name, false);
 }
@@ -62,12 +65,21 @@ static void show(const struct scan_filter *filter, struct scan_out *out, struct 
 
 /* ---- the two phases ---- */
 
-static bool only_in_memory(const struct object *object, uint32_t space)
+/* The fold under way takes the row away: the key was deleted before it and is here again since. */
+static bool row_goes(const struct object *object)
 {
-    return object->space == space && object_type(object) != OBJECT_NONE && !object->persisted;
+    uint8_t sealed = object->side ^ 1;
+    return !list_empty(&object->links[sealed]) && object->states[sealed].type == OBJECT_NONE;
 }
 
-/* Walks the table from *hash on, looking at `looks` objects or a few more. True: the end was reached. */
+static bool only_in_memory(const struct object *object, uint32_t space)
+{
+    return object->space == space && object_type(object) != OBJECT_NONE &&
+           (!object->persisted || row_goes(object));
+}
+
+/* Walks the table from *hash on, looking at `looks` objects or a few more. True: the end was
+ * reached. */
 static bool scan_memory(struct session *session, const struct scan_filter *filter, uint64_t *hash,
                         size_t looks, struct scan_out *out)
 {
@@ -86,7 +98,8 @@ static bool scan_memory(struct session *session, const struct scan_filter *filte
     return last;
 }
 
-/* A name from disk: what memory knows of it counts. `before`: names that were in memory only then were shown. */
+/* A name from disk: what memory knows of it counts. `before`: names that were in memory only then
+ * were shown. */
 static void show_row(struct session *session, const struct scan_filter *filter, struct bytes name,
                      struct bytes type, struct scan_out *out)
 {
@@ -119,11 +132,11 @@ struct scan_work {
     struct work work;
     struct fetch fetch;
     bool fetched;
-    uint64_t place;     /* KEYS: where the disk phase is */
-    struct buf names;   /* KEYS: so far */
+    uint64_t place;   /* KEYS: where the disk phase is */
+    struct buf names; /* KEYS: so far */
     size_t count;
-    uint64_t view;      /* KEYS: when it began */
-    unsigned tries;     /* RANDOMKEY */
+    bool in_memory; /* KEYS: some of the names were in memory only */
+    unsigned tries; /* RANDOMKEY */
 };
 
 static void scan_work_destroy(struct work *work)
@@ -146,7 +159,8 @@ static struct scan_work *scan_work_of(struct session *session)
     return container_of(session->work, struct scan_work, work);
 }
 
-static void read_names(struct session *session, struct scan_work *scan, uint64_t place, size_t count)
+static void read_names(struct session *session, struct scan_work *scan, uint64_t place,
+                       size_t count)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
     fetch_reset(&scan->fetch);
@@ -159,7 +173,8 @@ static void read_names(struct session *session, struct scan_work *scan, uint64_t
     access_read(session, &scan->fetch);
 }
 
-/* True when the rows that were read are those of the database as it is. False: read again, or the read failed (*err). */
+/* True when the rows that were read are those of the database as it is. False: read again, or the
+ * read failed (*err). */
 static bool names_usable(struct session *session, struct scan_work *scan, enum err *err)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
@@ -225,7 +240,8 @@ static void reply_scan(struct session *session, uint64_t cursor, const struct sc
     reply_names(&session->reply, out);
 }
 
-/* The disk phase of one SCAN. True: done; *next is the new place. False: replied, or *flow says that it waits. */
+/* The disk phase of one SCAN. True: done; *next is the new place. False: replied, or *flow says
+ * that it waits. */
 static bool scan_disk(struct session *session, const struct scan_args *args, uint64_t *place,
                       struct scan_out *out, enum flow *flow)
 {
@@ -246,8 +262,9 @@ static bool scan_disk(struct session *session, const struct scan_args *args, uin
         }
     }
     buf_init(&rows);
-    err = key_scan(store_ranges(keyspace->store), TIER_MEMORY, keyspace_database(keyspace, session->db)->space,
-                   place, (size_t)args->count, &rows);
+    err = key_scan(store_ranges(keyspace->store), TIER_MEMORY,
+                   keyspace_database(keyspace, session->db)->space, place, (size_t)args->count,
+                   &rows);
     if (err == ERR_OK)
         show_rows(session, &args->filter, buf_bytes(&rows), out);
     buf_deinit(&rows);
@@ -288,7 +305,8 @@ static int compare_names(const void *a, const void *b)
     return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
 }
 
-/* A fold that ended meanwhile may have moved keys from the first phase into the second. */
+/* Names of the first phase are on disk, too, when a fold has written them: before that is known to
+ * their objects, or while the second phase reads. */
 static void drop_doubles(struct scan_work *scan)
 {
     struct bytes *names = mem_alloc((scan->count + 1) * sizeof(*names));
@@ -311,13 +329,14 @@ static void drop_doubles(struct scan_work *scan)
     mem_free(names);
 }
 
-static void begin_keys(struct session *session, struct scan_work *scan, const struct scan_filter *filter)
+static void begin_keys(struct session *session, struct scan_work *scan,
+                       const struct scan_filter *filter)
 {
     struct scan_out out = {&scan->names, 0};
     uint64_t hash = 0;
-    scan->view = store_view(session->broker->store);
     scan_memory(session, filter, &hash, SIZE_MAX, &out);
     scan->count = out.count;
+    scan->in_memory = out.count > 0;
 }
 
 enum flow keys_command(struct session *session)
@@ -337,11 +356,15 @@ enum flow keys_command(struct session *session)
         access_error(session, err);
         return FLOW_DONE;
     }
+    if (scan->names.len > session_reply_max(session)) {
+        access_error(session, ERR_FULL);
+        return FLOW_DONE;
+    }
     if (scan->place < KEY_PLACE_END) {
         read_names(session, scan, scan->place, KEYS_SLICE);
         return FLOW_WAIT;
     }
-    if (scan->view != store_view(session->broker->store) || !store_is_clean(session->broker->store))
+    if (scan->in_memory)
         drop_doubles(scan);
     session_gate(session, store_last(session->broker->store));
     reply_names(&session->reply, &(struct scan_out){&scan->names, scan->count});

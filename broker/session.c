@@ -140,6 +140,12 @@ static const struct output_limit *output_limit(const struct session *session)
     return &options->client_output_buffer_limit.of[session->output_class];
 }
 
+size_t session_reply_max(const struct session *session)
+{
+    uint64_t hard = output_limit(session)->hard_bytes;
+    return hard > 0 ? hard : SIZE_MAX;
+}
+
 static void abort_over_limit(struct session_state *state, const char *limit)
 {
     if (state->ending == SESSION_ABORTED)

@@ -83,6 +83,9 @@ struct session {
  * ("$3\r\nfoo\r\n" back to back), valid as long as argv. Arguments count from 0, the name. */
 struct bytes session_wire(const struct session *session, size_t first, size_t count);
 
+/* Longest reply that its output limit lets through; SIZE_MAX: no limit. */
+size_t session_reply_max(const struct session *session);
+
 /* Nothing written from here on leaves before `lsn` is durable. 0 is no gate. */
 void session_gate(struct session *session, uint64_t lsn);
 

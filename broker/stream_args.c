@@ -10,9 +10,9 @@
 #define ID_INPUT_MAX 127
 
 /* What `~` removes at a time when LIMIT does not say: Redis's hundred nodes, and its bounds. */
-#define LIMIT_NODES 100
+#define LIMIT_NODES   100
 #define LIMIT_DEFAULT 10000
-#define LIMIT_MAX 1000000
+#define LIMIT_MAX     1000000
 
 bool stream_word(const struct session *session, size_t index, const char *word)
 {
@@ -88,8 +88,8 @@ bool stream_id(struct session *session, size_t index, uint64_t missing_seq, stru
 }
 
 /* One end; *exclusive: not part of the interval. */
-static bool interval_end(struct session *session, size_t index, uint64_t missing_seq, struct id *out,
-                         bool *exclusive)
+static bool interval_end(struct session *session, size_t index, uint64_t missing_seq,
+                         struct id *out, bool *exclusive)
 {
     struct bytes text = session->argv[index];
     *exclusive = text.len > 1 && text.data[0] == '(';
@@ -103,7 +103,8 @@ static bool interval_end(struct session *session, size_t index, uint64_t missing
     return parse_id(text, missing_seq, out, NULL) || invalid_id(session);
 }
 
-bool stream_interval(struct session *session, size_t start, size_t end, struct id *from, struct id *to)
+bool stream_interval(struct session *session, size_t start, size_t end, struct id *from,
+                     struct id *to)
 {
     bool exclusive;
     if (!interval_end(session, start, 0, from, &exclusive))
@@ -166,7 +167,8 @@ static bool parse_limit(struct session *session, size_t at, struct trim_args *ar
     return true;
 }
 
-/* Takes in the trimming option at *at, if it is one, and moves *at to its last argument. False: replied. */
+/* Takes in the trimming option at *at, if it is one, and moves *at to its last argument. False:
+ * replied. */
 static bool parse_option(struct session *session, size_t *at, struct trim_args *args, bool *taken)
 {
     bool more = *at + 1 < session->argc;
@@ -175,8 +177,9 @@ static bool parse_option(struct session *session, size_t *at, struct trim_args *
     *taken = true;
     if (maxlen || minid) {
         if (args->trim.kind != TRIM_NONE) {
-            reply_error(&session->reply, "ERR syntax error, MAXLEN and MINID options at the same time "
-                                         "are not compatible");
+            reply_error(&session->reply,
+                        "ERR syntax error, MAXLEN and MINID options at the same time "
+                        "are not compatible");
             return false;
         }
         *at = threshold(session, *at, args);
@@ -196,12 +199,14 @@ static bool finish_trim(struct session *session, struct trim_args *args, struct 
 {
     const struct options *options = broker_options(session->broker);
     if (args->trim.limit > 0 && args->trim.kind == TRIM_NONE) {
-        reply_error(&session->reply,
-                    "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
+        reply_error(
+            &session->reply,
+            "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
         return false;
     }
     if (args->limit_given && !args->trim.approximate) {
-        reply_error(&session->reply, "ERR syntax error, LIMIT cannot be used without the special ~ option");
+        reply_error(&session->reply,
+                    "ERR syntax error, LIMIT cannot be used without the special ~ option");
         return false;
     }
     if (!args->limit_given && args->trim.approximate) {
@@ -269,7 +274,8 @@ bool stream_parse_trim(struct session *session, struct trim *out)
         }
     }
     if (args.trim.kind == TRIM_NONE && args.trim.limit == 0) {
-        reply_error(&session->reply, "ERR syntax error, XTRIM must be called with a trimming strategy");
+        reply_error(&session->reply,
+                    "ERR syntax error, XTRIM must be called with a trimming strategy");
         return false;
     }
     return finish_trim(session, &args, out);

@@ -1,5 +1,5 @@
-/* stream_args: what the stream commands' arguments have in common. Each function that can fail has replied with Redis's error text when it
- * answers false. */
+/* stream_args: what the stream commands' arguments have in common. Each function that can fail has
+ * replied with Redis's error text when it answers false. */
 #ifndef WEIR_BROKER_STREAM_ARGS_H
 #define WEIR_BROKER_STREAM_ARGS_H
 
@@ -12,20 +12,22 @@ bool stream_word(const struct session *session, size_t index, const char *word);
 /* Argument `index` as an integer. */
 bool stream_integer(struct session *session, size_t index, int64_t *out);
 
-/* "ms-seq", or "ms" with `missing_seq`. Numbers are read as Redis's string2ull reads them: leading zeros and the like are let through. */
+/* "ms-seq", or "ms" with `missing_seq`. Numbers are read as Redis's string2ull reads them: leading
+ * zeros and the like are let through. */
 bool stream_id(struct session *session, size_t index, uint64_t missing_seq, struct id *out);
 
 /* An end of an interval: "-", "+", an id, or "(" and an id, which is not part of it. */
-bool stream_interval(struct session *session, size_t start, size_t end, struct id *from, struct id *to);
+bool stream_interval(struct session *session, size_t start, size_t end, struct id *from,
+                     struct id *to);
 
 /* The options of XADD and XTRIM up to what is not one of them. */
 struct stream_add {
     struct trim trim;
-    bool no_create;      /* NOMKSTREAM */
-    bool has_id;         /* not "*" */
-    bool has_seq;        /* not "ms-*" */
+    bool no_create; /* NOMKSTREAM */
+    bool has_id;    /* not "*" */
+    bool has_seq;   /* not "ms-*" */
     struct id id;
-    size_t fields;       /* index of the first field */
+    size_t fields; /* index of the first field */
 };
 /* XADD: fills *out. `fields` is one past the id. */
 bool stream_parse_add(struct session *session, struct stream_add *out);

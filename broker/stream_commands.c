@@ -2,11 +2,13 @@
 #include "broker/stream_commands.h"
 
 #define STREAM_ROW(name, run, arity, flags, since, complexity, summary)                            \
-    {name, run, arity, flags, 1, 1, 1, "stream", since, complexity, summary, NULL}
+    {                                                                                              \
+        name, run, arity, flags, 1, 1, 1, "stream", since, complexity, summary, NULL               \
+    }
 
 static const struct command_row xinfo_subcommands[] = {
-    {"help", xinfo_help_command, 2, COMMAND_LOADING | COMMAND_STALE, 0, 0, 0, "stream", "5.0.0", "O(1)",
-     "Tells the subcommands", NULL},
+    {"help", xinfo_help_command, 2, COMMAND_LOADING | COMMAND_STALE, 0, 0, 0, "stream", "5.0.0",
+     "O(1)", "Tells the subcommands", NULL},
     {"stream", xinfo_stream_command, -3, COMMAND_READONLY, 2, 2, 1, "stream", "5.0.0",
      "O(1), with FULL O(N), N entries shown", "Counters and edges of a feed", NULL},
     {.name = NULL},
@@ -15,19 +17,19 @@ static const struct command_row xinfo_subcommands[] = {
 const struct command_row stream_commands[] = {
     STREAM_ROW("xadd", xadd_command, -5, COMMAND_WRITE | COMMAND_FAST, "5.0.0",
                "O(1), with trimming O(N), N entries that go", "Appends an entry to a feed"),
-    STREAM_ROW("xdel", xdel_command, -3, COMMAND_WRITE | COMMAND_FAST, "5.0.0",
-               "O(1) for each id", "Deletes entries"),
+    STREAM_ROW("xdel", xdel_command, -3, COMMAND_WRITE | COMMAND_FAST, "5.0.0", "O(1) for each id",
+               "Deletes entries"),
     {"xinfo", NULL, -2, 0, 0, 0, 0, "stream", "5.0.0", "depends on the subcommand",
      "What there is to know about feeds", xinfo_subcommands},
     STREAM_ROW("xlen", xlen_command, 2, COMMAND_READONLY | COMMAND_FAST, "5.0.0", "O(1)",
                "Number of entries"),
     STREAM_ROW("xrange", xrange_command, -4, COMMAND_READONLY, "5.0.0", "O(N), N entries shown",
                "Entries of a range of ids"),
-    {"xread", xread_command, -4, COMMAND_READONLY | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS, 0, 0, 0,
-     "stream", "5.0.0", "O(N), N entries shown", "Entries behind given ids, of several feeds; may wait",
-     NULL},
-    STREAM_ROW("xrevrange", xrevrange_command, -4, COMMAND_READONLY, "5.0.0", "O(N), N entries shown",
-               "Entries of a range of ids, newest first"),
+    {"xread", xread_command, -4, COMMAND_READONLY | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS, 0, 0,
+     0, "stream", "5.0.0", "O(N), N entries shown",
+     "Entries behind given ids, of several feeds; may wait", NULL},
+    STREAM_ROW("xrevrange", xrevrange_command, -4, COMMAND_READONLY, "5.0.0",
+               "O(N), N entries shown", "Entries of a range of ids, newest first"),
     STREAM_ROW("xsetid", xsetid_command, -3, COMMAND_WRITE | COMMAND_FAST, "5.0.0", "O(1)",
                "Sets a feed's last id and counters"),
     STREAM_ROW("xtrim", xtrim_command, -4, COMMAND_WRITE, "5.0.0", "O(N), N entries that go",

@@ -15,9 +15,9 @@ struct info_work {
     struct session *session;
     bool full;
     int64_t count;
-    unsigned open;            /* readings begun */
-    unsigned done;            /* readings that have everything */
-    struct reading parts[2];  /* the first entry and the last one; with FULL the entries */
+    unsigned open;           /* readings begun */
+    unsigned done;           /* readings that have everything */
+    struct reading parts[2]; /* the first entry and the last one; with FULL the entries */
 };
 
 static void info_work_destroy(struct work *work)
@@ -38,9 +38,10 @@ static bool parse_info(struct session *session, struct info_work *info)
     bool valid = (options == 1 || options == 3) && stream_word(session, 3, "full") &&
                  (options == 1 || stream_word(session, 4, "count"));
     if (!valid) {
-        reply_error(&session->reply,
-                    "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try XINFO HELP.",
-                    (int)session->argv[1].len, session->argv[1].data);
+        reply_error(
+            &session->reply,
+            "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try XINFO HELP.",
+            (int)session->argv[1].len, session->argv[1].data);
         return false;
     }
     if (options == 3 && !stream_integer(session, 5, &info->count))
@@ -105,8 +106,10 @@ static void field_entry(struct reply *reply, const char *name, const struct read
         buf_add_bytes(reply->out, buf_bytes(&reading->entries));
 }
 
-/* Redis keeps a radix tree with a key for each node; the like here are chunks, which nobody counts. */
-static void reply_info(struct session *session, const struct info_work *info, const struct feed_row *row)
+/* Redis keeps a radix tree with a key for each node; the like here are chunks, which nobody counts.
+ */
+static void reply_info(struct session *session, const struct info_work *info,
+                       const struct feed_row *row)
 {
     struct reply *reply = &session->reply;
     reply_map(reply, info->full ? 9 : 10);
@@ -151,7 +154,8 @@ enum flow xinfo_stream_command(struct session *session)
         reply_error(&session->reply, "ERR no such key");
         return FLOW_DONE;
     }
-    if (session->work != NULL && container_of(session->work, struct info_work, work)->parts[0].cursor.feed != feed)
+    if (session->work != NULL &&
+        container_of(session->work, struct info_work, work)->parts[0].cursor.feed != feed)
         session_drop_work(session); /* another feed under the same key since */
     struct info_work *info = info_work_of(session);
     if (info == NULL)

@@ -33,6 +33,8 @@ enum flow xlen_command(struct session *session)
 struct range_work {
     struct work work;
     struct session *session;
+    struct id last; /* of the feed when reading began, */
+    uint64_t edits; /* and its edits */
     struct reading reading;
 };
 
@@ -46,19 +48,23 @@ static void range_work_destroy(struct work *work)
 /* The reading that a resumed command goes on with; NULL when it begins. */
 static struct reading *resumed_reading(struct session *session)
 {
-    return session->work != NULL ? &container_of(session->work, struct range_work, work)->reading : NULL;
+    return session->work != NULL ? &container_of(session->work, struct range_work, work)->reading
+                                 : NULL;
 }
 
 /* Moves a reading from the stack into the session's work. */
 static struct reading *keep_reading(struct session *session, const struct reading *reading)
 {
     struct range_work *range = mem_alloc(sizeof(*range));
-    *range = (struct range_work){{range_work_destroy}, session, *reading};
+    struct feed *feed = reading->cursor.feed;
+    *range = (struct range_work){
+        {range_work_destroy}, session, feed_row(feed)->last_id, feed->edits, *reading};
     session->work = &range->work;
     return &range->reading;
 }
 
-/* One step of `local`, or of what it became. ACCESS_READY: *done has read everything; end it with finish_range. */
+/* One step of `local`, or of what it became. ACCESS_READY: *done has read everything; end it with
+ * finish_range. */
 static enum access step_range(struct session *session, struct reading *local, struct reading **done)
 {
     struct reading *reading = resumed_reading(session);
@@ -89,11 +95,21 @@ static void finish_range(struct session *session, struct reading *local, struct 
         session_drop_work(session);
 }
 
+/* The key names another feed since, or the feed has changed: what is being read is out of date. */
+static bool reading_outdated(const struct session *session, struct feed *feed)
+{
+    const struct range_work *range = container_of(session->work, struct range_work, work);
+    return range->reading.cursor.feed != feed || range->edits != feed->edits ||
+           !id_equal(range->last, feed_row(feed)->last_id);
+}
+
 enum access stream_last_id(struct session *session, struct feed *feed, struct id *out)
 {
     struct reading local;
     struct reading *done;
     *out = ID_MIN;
+    if (session->work != NULL && reading_outdated(session, feed))
+        session_drop_work(session);
     if (session->work == NULL)
         reading_begin(&local, session, feed, ID_MIN, ID_MAX, true, 1);
     enum access access = step_range(session, &local, &done);
@@ -130,7 +146,8 @@ static bool parse_range(struct session *session, bool reverse, struct range_args
 }
 
 /* Begins to read; false: it is answered already, or waits. */
-static bool begin_range(struct session *session, bool reverse, struct reading *local, enum flow *flow)
+static bool begin_range(struct session *session, bool reverse, struct reading *local,
+                        enum flow *flow)
 {
     struct range_args args;
     struct object *object;
@@ -150,7 +167,8 @@ static bool begin_range(struct session *session, bool reverse, struct reading *l
         reply_null_array(&session->reply);
         return false;
     }
-    reading_begin(local, session, feed, args.from, args.to, reverse, args.count < 0 ? 0 : (uint64_t)args.count);
+    reading_begin(local, session, feed, args.from, args.to, reverse,
+                  args.count < 0 ? 0 : (uint64_t)args.count);
     return true;
 }
 
@@ -188,12 +206,12 @@ struct read_work {
     uint64_t deadline_us; /* 0: none */
     size_t first;         /* argument: the first key */
     size_t streams;
-    struct id *after;     /* of each stream: entries behind it are wanted */
-    bool resolved;        /* `after` is filled */
-    bool went_cold;       /* what is in `body` was read in an earlier state */
+    struct id *after; /* of each stream: entries behind it are wanted */
+    size_t resolved;  /* streams whose `after` is filled */
+    bool went_cold;   /* what is in `body` was read in an earlier state */
 
-    size_t at;            /* streams before this one are read */
-    size_t served;        /* of them, those that had something */
+    size_t at;     /* streams before this one are read */
+    size_t served; /* of them, those that had something */
     bool reading_open;
     struct reading reading;
     struct buf body;
@@ -208,7 +226,8 @@ static void close_reading(struct read_work *read)
 
 static void read_work_destroy(struct work *work)
 {
-    struct read_work *read = container_of(container_of(work, struct blocking, work), struct read_work, blocking);
+    struct read_work *read =
+        container_of(container_of(work, struct blocking, work), struct read_work, blocking);
     close_reading(read);
     blocking_stop(&read->blocking);
     buf_deinit(&read->body);
@@ -238,8 +257,9 @@ static bool parse_streams(struct session *session, size_t index, struct read_wor
 {
     size_t rest = session->argc - index - 1;
     if (rest % 2 != 0) {
-        reply_error(&session->reply, "ERR Unbalanced 'xread' list of streams: for each stream key an ID or "
-                                     "'$' must be specified.");
+        reply_error(&session->reply,
+                    "ERR Unbalanced 'xread' list of streams: for each stream key an ID or "
+                    "'$' must be specified.");
         return false;
     }
     read->first = index + 1;
@@ -249,7 +269,8 @@ static bool parse_streams(struct session *session, size_t index, struct read_wor
 
 static bool only_in_groups(struct session *session, const char *option)
 {
-    reply_error(&session->reply, "ERR The %s option is only supported by XREADGROUP. You called XREAD instead.",
+    reply_error(&session->reply,
+                "ERR The %s option is only supported by XREADGROUP. You called XREAD instead.",
                 option);
     return false;
 }
@@ -280,7 +301,34 @@ static bool parse_read(struct session *session, struct read_work *read)
     return false;
 }
 
-/* What "$" and ids stand for, now. */
+/* "+": whatever is behind the entry before the last one. */
+static enum access resolve_last(struct session *session, struct read_work *read, struct feed *feed,
+                                struct id *out)
+{
+    if (feed == NULL || feed_row(feed)->length == 0) {
+        close_reading(read);
+        *out = ID_MIN;
+        return ACCESS_READY;
+    }
+    if (!read->reading_open)
+        reading_begin(&read->reading, session, feed, ID_MIN, ID_MAX, true, 1);
+    read->reading_open = true;
+    enum err err = reading_step(&read->reading, session);
+    if (err == ERR_COLD) {
+        reading_wait(&read->reading, session);
+        return ACCESS_WAIT;
+    }
+    if (err != ERR_OK) {
+        access_error(session, err);
+        return ACCESS_FAILED;
+    }
+    *out = read->reading.last;
+    id_prev(out);
+    close_reading(read);
+    return ACCESS_READY;
+}
+
+/* What "$", "+" and ids stand for, now. */
 static enum access resolve_id(struct session *session, struct read_work *read, size_t i)
 {
     struct object *object;
@@ -294,9 +342,12 @@ static enum access resolve_id(struct session *session, struct read_work *read, s
         read->after[i] = feed != NULL ? feed_row(feed)->last_id : ID_MIN;
         return ACCESS_READY;
     }
+    if (bytes_equal(text, BYTES("+")))
+        return resolve_last(session, read, feed, &read->after[i]);
     if (bytes_equal(text, BYTES(">"))) {
-        reply_error(&session->reply, "ERR The > ID can be specified only when calling XREADGROUP using the "
-                                     "GROUP <group> <consumer> option.");
+        reply_error(&session->reply,
+                    "ERR The > ID can be specified only when calling XREADGROUP using the "
+                    "GROUP <group> <consumer> option.");
         return ACCESS_FAILED;
     }
     return stream_id(session, index, 0, &read->after[i]) ? ACCESS_READY : ACCESS_FAILED;
@@ -304,12 +355,13 @@ static enum access resolve_id(struct session *session, struct read_work *read, s
 
 static enum access resolve_ids(struct session *session, struct read_work *read)
 {
-    if (read->resolved)
+    if (read->resolved == read->streams)
         return ACCESS_READY;
     enum access access = access_keys(session, read->first, read->streams, 1);
-    for (size_t i = 0; i < read->streams && access == ACCESS_READY; i++)
-        access = resolve_id(session, read, i);
-    read->resolved = access == ACCESS_READY;
+    while (access == ACCESS_READY && read->resolved < read->streams) {
+        access = resolve_id(session, read, read->resolved);
+        read->resolved += access == ACCESS_READY;
+    }
     return access;
 }
 
@@ -391,7 +443,8 @@ enum flow xread_command(struct session *session)
     if (session->work == NULL)
         read = begin_read(session);
     else
-        read = container_of(container_of(session->work, struct blocking, work), struct read_work, blocking);
+        read = container_of(container_of(session->work, struct blocking, work), struct read_work,
+                            blocking);
     if (read == NULL)
         return FLOW_DONE;
     enum access access = resolve_ids(session, read);

@@ -6,8 +6,8 @@
 /* The buffer that is kept for the next reading. */
 #define KEEP_BYTES ((size_t)256 << 10)
 
-void reading_begin(struct reading *reading, struct session *session, struct feed *feed, struct id from,
-                   struct id to, bool reverse, uint64_t limit)
+void reading_begin(struct reading *reading, struct session *session, struct feed *feed,
+                   struct id from, struct id to, bool reverse, uint64_t limit)
 {
     struct broker *broker = session->broker;
     *reading = (struct reading){.limit = limit == 0 ? UINT64_MAX : limit};
@@ -59,6 +59,7 @@ static enum err take_fetched(struct reading *reading, struct session *session)
 
 enum err reading_step(struct reading *reading, struct session *session)
 {
+    size_t limit = session_reply_max(session);
     enum err err = take_fetched(reading, session);
     while (err == ERR_OK && reading->count < reading->limit) {
         struct entry entry;
@@ -66,6 +67,10 @@ enum err reading_step(struct reading *reading, struct session *session)
         if (err != ERR_OK)
             break;
         add_entry(&reading->entries, &entry);
+        if (reading->entries.len > limit) {
+            feed_cursor_pause(&reading->cursor);
+            return ERR_FULL;
+        }
         reading->last = entry.id;
         reading->count++;
     }

@@ -1,8 +1,9 @@
 /* stream_reading: reads a range of a feed into a buffer, in as many steps as it takes.
  *
- * The entries come out as Redis sends them, [id, fields] each, without the array around them, whose length is known only at the end. A
- * reading lies on the stack as long as all is in memory; when it goes cold it is moved into the command's work, where the reader's fetch finds it at
- * a fixed place. */
+ * The entries come out as Redis sends them, [id, fields] each, without the array around them, whose
+ * length is known only at the end. A reading lies on the stack as long as all is in memory; when it
+ * goes cold it is moved into the command's work, where the reader's fetch finds it at a fixed
+ * place. */
 #ifndef WEIR_BROKER_STREAM_READING_H
 #define WEIR_BROKER_STREAM_READING_H
 
@@ -20,12 +21,14 @@ struct reading {
 };
 
 /* Takes a reference of `feed`. `limit` 0: no limit. */
-void reading_begin(struct reading *reading, struct session *session, struct feed *feed, struct id from,
-                   struct id to, bool reverse, uint64_t limit);
+void reading_begin(struct reading *reading, struct session *session, struct feed *feed,
+                   struct id from, struct id to, bool reverse, uint64_t limit);
 /* Lets go of everything. */
 void reading_end(struct reading *reading, struct session *session);
 
-/* ERR_OK: all is read. ERR_COLD: move the reading to where it can stay and call reading_wait. ERR_IO, ERR_CORRUPT. */
+/* ERR_OK: all is read. ERR_FULL: the reply would pass the client's
+ * output limit. ERR_COLD: move the reading to where it can stay and call reading_wait.
+ * ERR_IO, ERR_CORRUPT. */
 MUST_CHECK enum err reading_step(struct reading *reading, struct session *session);
 /* Has a reader fetch what is missing; the session is resumed then. */
 void reading_wait(struct reading *reading, struct session *session);

@@ -12,12 +12,12 @@
 struct plan_work {
     struct work work;
     struct fetch fetch;
-    bool planned;      /* the plan that is used is initialized */
+    bool planned; /* the plan that is used is initialized */
     bool is_trim;
-    bool fetching;     /* the fetch has come back and was not taken */
+    bool fetching; /* the fetch has come back and was not taken */
     struct trim_plan trim;
     struct erase_plan erase;
-    struct buf ids;    /* XDEL's */
+    struct buf ids; /* XDEL's */
 };
 
 static void plan_work_destroy(struct work *work)
@@ -45,8 +45,8 @@ static struct plan_work *plan_work_of(struct session *session)
 }
 
 /* A step of the plan went cold: has a reader fetch what its cursor wants. */
-static enum access plan_read(struct session *session, struct plan_work *plan, struct feed_cursor *cursor,
-                             uint64_t entries_max)
+static enum access plan_read(struct session *session, struct plan_work *plan,
+                             struct feed_cursor *cursor, uint64_t entries_max)
 {
     feed_cursor_plan(cursor, &plan->fetch, entries_max);
     plan->fetching = true;
@@ -55,8 +55,8 @@ static enum access plan_read(struct session *session, struct plan_work *plan, st
 }
 
 /* Gives the plan what was fetched for it, if anything. */
-static enum err plan_take(struct session *session, struct plan_work *plan, struct feed_cursor *cursor,
-                          bool walking)
+static enum err plan_take(struct session *session, struct plan_work *plan,
+                          struct feed_cursor *cursor, bool walking)
 {
     if (!plan->fetching)
         return ERR_OK;
@@ -112,7 +112,8 @@ static enum access plan_trim(struct session *session, struct feed *feed, const s
 }
 
 /* The id that XADD gives, after the feed's last one. */
-static bool next_id(struct session *session, const struct stream_add *add, struct id last, struct id *out)
+static bool next_id(struct session *session, const struct stream_add *add, struct id last,
+                    struct id *out)
 {
     struct id id = add->id;
     if (id_equal(last, ID_MAX)) {
@@ -134,15 +135,17 @@ static bool next_id(struct session *session, const struct stream_add *add, struc
             id.seq++;
     }
     if (!id_less(last, id)) {
-        reply_error(&session->reply, "ERR The ID specified in XADD is equal or smaller than the target "
-                                     "stream top item");
+        reply_error(&session->reply,
+                    "ERR The ID specified in XADD is equal or smaller than the target "
+                    "stream top item");
         return false;
     }
     *out = id;
     return true;
 }
 
-/* "*<2n>\r\n" and the fields as they came: the entry's wire form, in one span before the fields where there is room. */
+/* "*<2n>\r\n" and the fields as they came: the entry's wire form, in one span before the fields
+ * where there is room. */
 static void entry_fields(struct session *session, size_t first, struct buf *out)
 {
     struct bytes wire = session_wire(session, first, session->argc - first);
@@ -169,19 +172,28 @@ static void add_entry(struct session *session, const struct stream_add *add, str
     struct buf *fields = &session->broker->scratch;
     fields->len = 0;
     entry_fields(session, add->fields, fields);
-    struct op op = {.kind = OP_APPEND, .db = session->db, .key = session->argv[1], .object = object,
-                    .id = id, .data = buf_bytes(fields)};
+    struct op op = {.kind = OP_APPEND,
+                    .db = session->db,
+                    .key = session->argv[1],
+                    .object = object,
+                    .id = id,
+                    .data = buf_bytes(fields)};
     if (object_type(object) == OBJECT_NONE)
         op.number = keyspace_next_feed(keyspace);
     session_gate(session, keyspace_write(keyspace, &op));
 }
 
-static void trim_entries(struct session *session, struct object *object, struct id first, uint64_t removed)
+static void trim_entries(struct session *session, struct object *object, struct id first,
+                         uint64_t removed)
 {
     if (removed == 0)
         return;
-    struct op op = {.kind = OP_TRIM, .db = session->db, .key = session->argv[1], .object = object,
-                    .id = first, .number = removed};
+    struct op op = {.kind = OP_TRIM,
+                    .db = session->db,
+                    .key = session->argv[1],
+                    .object = object,
+                    .id = first,
+                    .number = removed};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
 }
 
@@ -192,6 +204,10 @@ enum flow xadd_command(struct session *session)
     struct id id;
     if (!stream_parse_add(session, &add))
         return FLOW_DONE;
+    if (session_wire(session, add.fields, session->argc - add.fields).len > ENTRY_BYTES_MAX) {
+        reply_error(&session->reply, "ERR Elements are too large to be stored");
+        return FLOW_DONE;
+    }
     enum access access = access_feed(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
@@ -242,7 +258,8 @@ enum flow xtrim_command(struct session *session)
     return FLOW_DONE;
 }
 
-static void erase_entries(struct session *session, struct object *object, const struct erase_plan *plan)
+static void erase_entries(struct session *session, struct object *object,
+                          const struct erase_plan *plan)
 {
     const struct id *ids = (const struct id *)(const void *)plan->found.data;
     size_t count = plan->found.len / sizeof(*ids);
@@ -255,8 +272,12 @@ static void erase_entries(struct session *session, struct object *object, const 
         buf_put_varint(data, ids[i].ms);
         buf_put_varint(data, ids[i].seq);
     }
-    struct op op = {.kind = OP_ERASE, .db = session->db, .key = session->argv[1], .object = object,
-                    .id = plan->first, .data = buf_bytes(data)};
+    struct op op = {.kind = OP_ERASE,
+                    .db = session->db,
+                    .key = session->argv[1],
+                    .object = object,
+                    .id = plan->first,
+                    .data = buf_bytes(data)};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
 }
 
@@ -274,7 +295,8 @@ static bool parse_ids(struct session *session, struct buf *out)
 /* The plan of XDEL, begun or gone on with. */
 static struct plan_work *erase_plan_of(struct session *session, struct feed *feed)
 {
-    if (session->work != NULL && container_of(session->work, struct plan_work, work)->erase.feed != feed)
+    if (session->work != NULL &&
+        container_of(session->work, struct plan_work, work)->erase.feed != feed)
         session_drop_work(session);
     struct plan_work *plan = plan_work_of(session);
     if (plan->planned)
@@ -283,7 +305,8 @@ static struct plan_work *erase_plan_of(struct session *session, struct feed *fee
         return NULL;
     plan->planned = true;
     erase_plan_init(&plan->erase, feed, store_ranges(session->broker->store),
-                    (const struct id *)(const void *)plan->ids.data, plan->ids.len / sizeof(struct id));
+                    (const struct id *)(const void *)plan->ids.data,
+                    plan->ids.len / sizeof(struct id));
     return plan;
 }
 
@@ -352,22 +375,25 @@ static bool parse_setid(struct session *session, struct setid *out)
 }
 
 /* The rules of XSETID against a feed whose last live entry is `top`. */
-static bool setid_allowed(struct session *session, const struct setid *setid, const struct feed_row *row,
-                          struct id top)
+static bool setid_allowed(struct session *session, const struct setid *setid,
+                          const struct feed_row *row, struct id top)
 {
     const char *error = NULL;
     if (id_less(setid->last, row->max_deleted_id))
         error = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
     else if (row->length > 0 && id_less(setid->last, top))
         error = "ERR The ID specified in XSETID is smaller than the target stream top item";
-    else if (row->length > 0 && setid->entries_added >= 0 && row->length > (uint64_t)setid->entries_added)
-        error = "ERR The entries_added specified in XSETID is smaller than the target stream length";
+    else if (row->length > 0 && setid->entries_added >= 0 &&
+             row->length > (uint64_t)setid->entries_added)
+        error =
+            "ERR The entries_added specified in XSETID is smaller than the target stream length";
     if (error != NULL)
         reply_error(&session->reply, "%s", error);
     return error == NULL;
 }
 
-/* Old chunks may still hold ids above a last id that goes down: the feed gets a new id, and with it new chunks. */
+/* Old chunks may still hold ids above a last id that goes down: the feed gets a new id, and with it
+ * new chunks. */
 static void renew_feed(struct session *session, struct object *object)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
@@ -401,9 +427,13 @@ enum flow xsetid_command(struct session *session)
         return FLOW_DONE;
     if (row.length == 0 && id_less(setid.last, row.last_id))
         renew_feed(session, object);
-    struct op op = {.kind = OP_SETID, .db = session->db, .key = session->argv[1], .object = object,
+    struct op op = {.kind = OP_SETID,
+                    .db = session->db,
+                    .key = session->argv[1],
+                    .object = object,
                     .id = setid.last,
-                    .number = setid.entries_added >= 0 ? (uint64_t)setid.entries_added : row.entries_added,
+                    .number = setid.entries_added >= 0 ? (uint64_t)setid.entries_added
+                                                       : row.entries_added,
                     .id2 = id_is_zero(setid.max_deleted) ? row.max_deleted_id : setid.max_deleted};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
     reply_status(&session->reply, "OK");

@@ -25,7 +25,8 @@ void table_deinit(struct table *table)
     hmap_deinit(&table->map);
 }
 
-struct object *table_find(const struct table *table, uint32_t space, uint64_t hash, struct bytes name)
+struct object *table_find(const struct table *table, uint32_t space, uint64_t hash,
+                          struct bytes name)
 {
     for (struct hmap_node *node = hmap_chain(&table->map, hash); node != NULL; node = node->next) {
         struct object *object = container_of(node, struct object, node);
@@ -80,7 +81,8 @@ static bool in_use(const struct object *object)
 size_t table_evict(struct table *table, size_t limit, size_t count_max)
 {
     size_t gone = 0;
-    for (size_t i = 0; i < count_max && table->clean_bytes > limit && !list_empty(&table->clean); i++) {
+    for (size_t i = 0; i < count_max && table->clean_bytes > limit && !list_empty(&table->clean);
+         i++) {
         struct object *object = container_of(table->clean.next, struct object, lru);
         if (in_use(object)) {
             table_used(table, object);

@@ -22,9 +22,11 @@ void waiters_deinit(struct waiters *waiters)
     hmap_deinit(&waiters->keys);
 }
 
-static struct waiters_key *find(const struct waiters *waiters, uint64_t hash, uint32_t scope, struct bytes name)
+static struct waiters_key *find(const struct waiters *waiters, uint64_t hash, uint32_t scope,
+                                struct bytes name)
 {
-    for (struct hmap_node *node = hmap_chain(&waiters->keys, hash); node != NULL; node = node->next) {
+    for (struct hmap_node *node = hmap_chain(&waiters->keys, hash); node != NULL;
+         node = node->next) {
         struct waiters_key *key = container_of(node, struct waiters_key, node);
         if (node->hash == hash && key->scope == scope &&
             bytes_equal(bytes_of(key->name, key->len), name))

@@ -1,7 +1,7 @@
 /* waiters: who waits for which key.
  *
- * A blocked reader waits for one key or several with one `struct waiter` each. Those of one key stand in the order in which
- * they came. A key nobody waits for costs nothing.
+ * A blocked reader waits for one key or several with one `struct waiter` each. Those of one key
+ * stand in the order in which they came. A key nobody waits for costs nothing.
  *
  * Threads: the loop's. */
 #ifndef WEIR_PUBSUB_WAITERS_H
@@ -34,7 +34,8 @@ static inline bool waiters_empty(const struct waiters *waiters)
     return waiters->keys.count == 0;
 }
 
-/* The one who has waited longest for this key, NULL when nobody does; and who came after `waiter`. */
+/* The one who has waited longest for this key, NULL when nobody does; and who came after `waiter`.
+ */
 struct waiter *waiters_first(const struct waiters *waiters, uint32_t scope, struct bytes name);
 struct waiter *waiters_next(const struct waiter *waiter);
 

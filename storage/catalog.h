@@ -1,17 +1,19 @@
 /* catalog: which databases there are, and the counters that outlive everything else.
  *
- * A database number names a namespace, so that SWAPDB and FLUSHDB change one number and not a million rows. One row in ranges holds the
- * catalog; it is written by every fold and says how far the fold got.
+ * A database number names a namespace, so that SWAPDB and FLUSHDB change one number and not a
+ * million rows. One row in ranges holds the catalog; it is written by every fold and says how far
+ * the fold got.
  *
- *   catalog row = format u16 | fold LSN u64 | hash seed u64 | next feed varint | next space varint |
- *                 databases varint | (space varint | keys varint)... */
+ *   catalog row = format u16 | fold LSN u64 | hash seed u64 | next feed varint | next space varint
+ * | databases varint | (space varint | keys varint)... */
 #ifndef WEIR_STORAGE_CATALOG_H
 #define WEIR_STORAGE_CATALOG_H
 
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Of everything in ranges. Raised when a reader of the older format would go wrong; storage/FORMAT.md has the rule for upgrades. */
+/* Of everything in ranges. Raised when a reader of the older format would go wrong;
+ * storage/FORMAT.md has the rule for upgrades. */
 #define CATALOG_FORMAT 1u
 
 /* As many as the option `databases` allows at most. */
@@ -20,7 +22,10 @@
 struct database {
     uint32_t space;
     uint64_t keys;
-    uint64_t lsn; /* of the last change of which keys there are; not stored */
+    /* Not stored: of the last change of which keys there are, and of the last swap, which changes
+     * what every key names. */
+    uint64_t lsn;
+    uint64_t swap_lsn;
 };
 
 struct catalog {

@@ -1,7 +1,8 @@
 /* dirty: what has changed since a fold, one set for each of two sides.
  *
- * At any time one side is writable. Sealing makes the other one writable and the full one immutable: two numbers move, nothing is
- * copied. The sides take turns, so a seal waits until the side before it was folded and released.
+ * At any time one side is writable. Sealing makes the other one writable and the full one
+ * immutable: two numbers move, nothing is copied. The sides take turns, so a seal waits until the
+ * side before it was folded and released.
  *
  *            writable            sealed                  released
  *   side 0   |-- loop writes --|-- folder reads --|- loop lets go, piece by piece -|
@@ -15,15 +16,17 @@
 #include "storage/object.h"
 
 struct dirty {
-    struct list objects;        /* object.links[side] */
-    size_t count;               /* of objects */
-    size_t bytes;               /* about what the fold has to write */
-    struct buf dropped_feeds;   /* struct chunk_home each: chunks that may be on disk and belong to nobody */
-    struct buf dropped_spaces;  /* uint32_t each: namespaces that were flushed */
-    struct catalog catalog;     /* as of the seal */
+    struct list objects; /* object.links[side] */
+    size_t count;        /* of objects */
+    size_t bytes;        /* about what the fold has to write */
+    struct buf
+        dropped_feeds; /* struct chunk_home each: chunks that may be on disk and belong to nobody */
+    struct buf dropped_spaces; /* uint32_t each: namespaces that were flushed */
+    struct catalog catalog;    /* as of the seal */
 };
 
-/* What a dirty object adds to `bytes` beside its entries: its row, its key and what they take in memory. */
+/* What a dirty object adds to `bytes` beside its entries: its row, its key and what they take in
+ * memory. */
 #define DIRTY_OBJECT_BYTES 256u
 
 void dirty_init(struct dirty *dirty);
@@ -42,11 +45,12 @@ void dirty_touch(struct dirty *dirty, struct object *object, uint8_t side);
 /* The same for the object's feed, too. */
 struct feed *dirty_touch_feed(struct dirty *dirty, struct object *object, uint8_t side);
 
-/* The newest state of `object` (touched) becomes nothing; what its feed may have on disk is noted. */
+/* The newest state of `object` (touched) becomes nothing; what its feed may have on disk is noted.
+ */
 void dirty_drop(struct dirty *dirty, struct object *object, uint8_t side);
 
-/* Lets go of one object of a set that was folded. True: the object is as it is on disk now (clean). False: it was
- * written again since, and is in the other set. */
+/* Lets go of one object of a set that was folded. True: the object is as it is on disk now (clean).
+ * False: it was written again since, and is in the other set. */
 bool dirty_release(struct dirty *dirty, struct object *object, uint8_t side);
 
 #endif

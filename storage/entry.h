@@ -5,15 +5,19 @@
  *
  *   chunk = entry...        entry = len varint | delta-ms varint | seq varint | fields (len bytes)
  *
- * The id is relative to the chunk's base, the id in its key: ms = base.ms + delta-ms; seq counts from
- * base.seq where delta-ms is 0 and from 0 elsewhere. Entries of a chunk ascend. Since an entry depends on the
- * base alone, chunks grow by concatenation. */
+ * The id is relative to the chunk's base, the id in its key: ms = base.ms + delta-ms; seq counts
+ * from base.seq where delta-ms is 0 and from 0 elsewhere. Entries of a chunk ascend. Since an entry
+ * depends on the base alone, chunks grow by concatenation. */
 #ifndef WEIR_STORAGE_ENTRY_H
 #define WEIR_STORAGE_ENTRY_H
 
 #include "base/codec.h"
 #include "base/err.h"
 #include "storage/id.h"
+
+/* Longest fields of an entry, in wire form: with a full open record before it an entry still fits
+ * in one commit record (COMMIT_PAYLOAD_MAX). */
+#define ENTRY_BYTES_MAX ((size_t)256 << 20)
 
 struct entry {
     struct id id;

@@ -36,15 +36,15 @@ void feed_turn(struct feed *feed, uint8_t side)
     feed->side = side;
 }
 
-struct id feed_memory_first(const struct feed *feed)
+const struct id *feed_memory_first(const struct feed *feed)
 {
     const struct tail *sealed = &feed->tails[feed->side ^ 1];
     const struct tail *tail = &feed->tails[feed->side];
     if (!tail_empty(sealed))
-        return sealed->pieces[sealed->from].first;
+        return &sealed->pieces[sealed->from].first;
     if (!tail_empty(tail))
-        return tail->pieces[tail->from].first;
-    return ID_MAX;
+        return &tail->pieces[tail->from].first;
+    return NULL;
 }
 
 size_t feed_append(struct feed *feed, const struct entry *entry)
@@ -81,11 +81,14 @@ size_t feed_trim(struct feed *feed, struct id first, uint64_t removed)
     CHECK(removed <= row->length);
     feed->edits++;
     tail->trimmed = true;
-    tail_trim(tail, first);
     row->length -= removed;
     row->first_id = first;
-    if (row->length == 0)
+    if (row->length == 0) {
+        tail_clear(tail);
         all_gone(row);
+    } else {
+        tail_trim(tail, first);
+    }
     head_trim(&feed->head, row->first_id);
     return 0;
 }
@@ -112,7 +115,8 @@ size_t feed_erase(struct feed *feed, const struct id *ids, size_t count, struct 
     return size;
 }
 
-size_t feed_set(struct feed *feed, struct id last_id, uint64_t entries_added, struct id max_deleted_id)
+size_t feed_set(struct feed *feed, struct id last_id, uint64_t entries_added,
+                struct id max_deleted_id)
 {
     struct feed_row *row = feed_row(feed);
     row->last_id = last_id;

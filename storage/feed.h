@@ -1,8 +1,9 @@
 /* feed: an append-only log of entries, in memory as far as no fold has written it.
  *
- * A feed has a row (its counters), a tail (entries not yet folded), and chunks on disk for everything older. The row and the tail exist
- * twice, a side for each of two generations (storage/dirty.h): the first write after a seal copies the row to the other side and
- * starts an empty tail there, so that the folder reads the sealed side while the loop writes on.
+ * A feed has a row (its counters), a tail (entries not yet folded), and chunks on disk for
+ * everything older. The row and the tail exist twice, a side for each of two generations
+ * (storage/dirty.h): the first write after a seal copies the row to the other side and starts an
+ * empty tail there, so that the folder reads the sealed side while the loop writes on.
  *
  *   ids:   first_id ......................... last_id
  *          [ chunks on disk ][ sealed tail ][ tail ]
@@ -22,15 +23,16 @@
 
 struct feed_row {
     struct id last_id;
-    struct id first_id;       /* first live entry; 0-0 when there is none */
+    struct id first_id; /* first live entry; 0-0 when there is none */
     struct id max_deleted_id;
     uint64_t length;
     uint64_t entries_added;
-    struct id chunk_base;     /* of the last chunk, and its bytes, tail included; */
-    uint32_t chunk_bytes;     /* 0: the next entry starts a new chunk */
+    struct id chunk_base; /* of the last chunk, and its bytes, tail included; */
+    uint32_t chunk_bytes; /* 0: the next entry starts a new chunk */
 };
 
-/* The ids of the first chunk's live entries, so that trimming an entry at a time does not read it again and again. */
+/* The ids of the first chunk's live entries, so that trimming an entry at a time does not read it
+ * again and again. */
 struct feed_head {
     struct id *ids;
     uint32_t at; /* ids[at] is first_id while the head is valid */
@@ -40,11 +42,11 @@ struct feed_head {
 
 struct feed {
     struct chunk_home home;
-    uint32_t refs;        /* object states and cursors that point here */
-    uint8_t side;         /* of the newest row and tail */
-    bool on_disk;         /* a fold may have written chunks of it */
-    bool dropped;         /* deleted or replaced: its key is gone */
-    uint64_t edits;       /* trims and deletions so far: plans made of an older state are void */
+    uint32_t refs;  /* object states and cursors that point here */
+    uint8_t side;   /* of the newest row and tail */
+    bool on_disk;   /* a fold may have written chunks of it */
+    bool dropped;   /* deleted or replaced: its key is gone */
+    uint64_t edits; /* trims and deletions so far: plans made of an older state are void */
     struct feed_row rows[2];
     struct tail tails[2];
     struct feed_head head;
@@ -64,8 +66,8 @@ static inline struct feed_row *feed_row(struct feed *feed)
 /* Makes `side` the newest: copies the row and starts an empty tail. */
 void feed_turn(struct feed *feed, uint8_t side);
 
-/* The first id in memory; ID_MAX when all is on disk. */
-struct id feed_memory_first(const struct feed *feed);
+/* The first id in memory; NULL when all is on disk. Valid until the feed changes. */
+const struct id *feed_memory_first(const struct feed *feed);
 
 /* True when `id`, found on disk or in the sealed tail, was deleted. */
 static inline bool feed_deleted(const struct feed *feed, struct id id)
@@ -74,7 +76,8 @@ static inline bool feed_deleted(const struct feed *feed, struct id id)
            (feed->tails[1].deleted.count > 0 && id_set_has(&feed->tails[1].deleted, id));
 }
 
-/* The four changes; `feed` is on the writable side. Each returns the bytes that it adds to what the next fold must write. */
+/* The four changes; `feed` is on the writable side. Each returns the bytes that it adds to what the
+ * next fold must write. */
 
 /* `entry->id` > last_id. */
 size_t feed_append(struct feed *feed, const struct entry *entry);
@@ -82,7 +85,8 @@ size_t feed_append(struct feed *feed, const struct entry *entry);
 size_t feed_trim(struct feed *feed, struct id first, uint64_t removed);
 /* `ids` are live entries. `first` is the first live one afterwards, 0-0 when there is none. */
 size_t feed_erase(struct feed *feed, const struct id *ids, size_t count, struct id first);
-size_t feed_set(struct feed *feed, struct id last_id, uint64_t entries_added, struct id max_deleted_id);
+size_t feed_set(struct feed *feed, struct id last_id, uint64_t entries_added,
+                struct id max_deleted_id);
 
 /* Forgets what is known of the first chunk. */
 void feed_head_reset(struct feed_head *head);

@@ -1,17 +1,22 @@
-/* Upwards, a chunk's entries are decoded one by one. Downwards the chunk is decoded whole first: entries have no way back. */
+/* Upwards, a chunk's entries are decoded one by one. Downwards the chunk is decoded whole first:
+ * entries have no way back. */
 #include "storage/feed_cursor.h"
 
 #include "base/check.h"
 
 /* A fetch brings at first little, for the many that want few entries, then more. */
 #define SLICE_BYTES_FIRST ((size_t)16 << 10)
-#define SLICE_BYTES_MAX ((size_t)512 << 10)
+#define SLICE_BYTES_MAX   ((size_t)512 << 10)
 
-void feed_cursor_init(struct feed_cursor *cursor, struct feed *feed, struct ranges *ranges, struct id from,
-                      struct id to, bool reverse)
+void feed_cursor_init(struct feed_cursor *cursor, struct feed *feed, struct ranges *ranges,
+                      struct id from, struct id to, bool reverse)
 {
-    *cursor = (struct feed_cursor){.feed = feed, .ranges = ranges, .from = from, .to = to,
-                                   .reverse = reverse, .slice_bytes = SLICE_BYTES_FIRST};
+    *cursor = (struct feed_cursor){.feed = feed,
+                                   .ranges = ranges,
+                                   .from = from,
+                                   .to = to,
+                                   .reverse = reverse,
+                                   .slice_bytes = SLICE_BYTES_FIRST};
     cursor->ended = id_less(to, from);
     feed_ref(feed);
     buf_init(&cursor->entries);
@@ -34,12 +39,21 @@ void feed_cursor_deinit(struct feed_cursor *cursor)
     feed_unref(cursor->feed);
 }
 
-void feed_cursor_pause(struct feed_cursor *cursor)
+/* Lets go of the chunk. */
+static void leave_chunk(struct feed_cursor *cursor)
 {
     close_iter(cursor);
     cursor->chunk = decoder_of(BYTES(""));
     cursor->is_piece = false;
     cursor->entries_left = 0;
+}
+
+void feed_cursor_pause(struct feed_cursor *cursor)
+{
+    bool in_chunk = decoder_left(&cursor->chunk) > 0 || cursor->entries_left > 0;
+    if (decoder_left(&cursor->rows_left) > 0 || (in_chunk && !cursor->is_piece))
+        cursor->have_rows = false; /* what was fetched may be out of date when it goes on */
+    leave_chunk(cursor);
 }
 
 static enum err decode_reverse(struct feed_cursor *cursor)
@@ -57,7 +71,10 @@ static enum err begin_chunk(struct feed_cursor *cursor, struct bytes data, struc
 {
     cursor->chunk = decoder_of(data);
     cursor->base = base;
-    cursor->stop = feed_memory_first(cursor->feed);
+    const struct id *memory = feed_memory_first(cursor->feed);
+    cursor->stops = memory != NULL;
+    if (memory != NULL)
+        cursor->stop = *memory;
     cursor->is_piece = false;
     cursor->is_writable = false;
     cursor->chunks++;
@@ -86,28 +103,31 @@ static enum err take_row(struct feed_cursor *cursor)
     enum err err = key_chunk_base(key, cursor->feed->home, &base);
     if (err != ERR_OK)
         return err;
+    cursor->row_base = base;
     return begin_chunk(cursor, value, base);
 }
 
-/* Where on disk the walk goes on: the lowest id that may be there still, or downwards the highest. */
+/* Where on disk the walk goes on: the lowest id that may be there still, or downwards the highest.
+ */
 static struct id disk_position(const struct feed_cursor *cursor)
 {
     if (!cursor->reverse)
         return cursor->from;
-    struct id last = feed_memory_first(cursor->feed);
-    if (!id_prev(&last))
-        return ID_MIN;
-    return id_min(cursor->to, last);
+    const struct id *memory = feed_memory_first(cursor->feed);
+    if (memory == NULL)
+        return cursor->to;
+    struct id last = *memory;
+    return id_prev(&last) ? id_min(cursor->to, last) : ID_MIN;
 }
 
 static void disk_bounds(const struct feed_cursor *cursor, struct buf *lower, struct buf *upper)
 {
-    struct id end = feed_memory_first(cursor->feed);
+    const struct id *end = feed_memory_first(cursor->feed);
     key_chunk(lower, cursor->feed->home, ID_MIN);
-    if (id_equal(end, ID_MAX))
+    if (end == NULL)
         key_chunk_end(upper, cursor->feed->home);
     else
-        key_chunk(upper, cursor->feed->home, end);
+        key_chunk(upper, cursor->feed->home, *end);
 }
 
 static void open_iter(struct feed_cursor *cursor)
@@ -116,7 +136,8 @@ static void open_iter(struct feed_cursor *cursor)
     buf_init(&lower);
     buf_init(&upper);
     disk_bounds(cursor, &lower, &upper);
-    cursor->iter = ranges_iter_open(cursor->ranges, buf_bytes(&lower), buf_bytes(&upper), TIER_MEMORY);
+    cursor->iter =
+        ranges_iter_open(cursor->ranges, buf_bytes(&lower), buf_bytes(&upper), TIER_MEMORY);
     buf_deinit(&lower);
     buf_deinit(&upper);
 }
@@ -135,14 +156,23 @@ static enum err place_iter(struct feed_cursor *cursor)
     return err;
 }
 
+/* What is on disk now ends before this. An entry that is appended later lies beyond, too. */
+static struct id disk_end(struct feed *feed)
+{
+    const struct id *memory = feed_memory_first(feed);
+    if (memory != NULL)
+        return *memory;
+    struct id end = feed_row(feed)->last_id;
+    return id_next(&end) ? end : ID_MAX;
+}
+
 /* All rows below rows_end were walked. True: a fold has moved the end of what is on disk up since,
  * and the walk goes on there. */
 static bool rows_passed(struct feed_cursor *cursor)
 {
     cursor->from = id_max(cursor->from, cursor->rows_end);
     cursor->have_rows = false;
-    return id_less(cursor->from, feed_memory_first(cursor->feed)) &&
-           !id_less(cursor->to, cursor->from);
+    return id_less(cursor->from, disk_end(cursor->feed)) && !id_less(cursor->to, cursor->from);
 }
 
 /* The next chunk from disk. ERR_END: nothing more there. */
@@ -178,7 +208,7 @@ static enum err begin_piece(struct feed_cursor *cursor, const struct tail *tail,
 {
     const struct piece *piece = &tail->pieces[index];
     enum err err = begin_chunk(cursor, bytes_of(piece->data, piece->len), piece->base);
-    cursor->stop = ID_MAX;
+    cursor->stops = false;
     cursor->is_piece = true;
     cursor->is_writable = tail == &cursor->feed->tails[cursor->feed->side];
     cursor->piece_first = piece->first;
@@ -213,14 +243,12 @@ static enum err next_chunk_up(struct feed_cursor *cursor)
     cursor->from = id_max(cursor->from, feed_row(feed)->first_id);
     if (id_less(cursor->to, cursor->from))
         return ERR_END;
-    struct id memory = feed_memory_first(feed);
-    if (feed->on_disk && id_less(cursor->from, memory)) {
+    const struct id *memory = feed_memory_first(feed);
+    if (feed->on_disk && (memory == NULL || id_less(cursor->from, *memory))) {
         enum err err = next_from_disk(cursor);
-        if (err != ERR_END)
+        if (err != ERR_END || memory == NULL)
             return err;
-        if (id_equal(memory, ID_MAX))
-            return ERR_END;
-        cursor->from = id_max(cursor->from, memory);
+        cursor->from = id_max(cursor->from, *memory);
     }
     enum err err = next_up(cursor, &feed->tails[feed->side ^ 1]);
     return err == ERR_END ? next_up(cursor, &feed->tails[feed->side]) : err;
@@ -238,13 +266,14 @@ static enum err next_chunk_down(struct feed_cursor *cursor)
         err = next_down(cursor, &feed->tails[feed->side ^ 1]);
     if (err != ERR_END || !feed->on_disk)
         return err;
-    return id_less(cursor->from, feed_memory_first(feed)) ? next_from_disk(cursor) : ERR_END;
+    const struct id *memory = feed_memory_first(feed);
+    return memory == NULL || id_less(cursor->from, *memory) ? next_from_disk(cursor) : ERR_END;
 }
 
 static bool shown(const struct feed_cursor *cursor, const struct entry *entry)
 {
     return !id_less(entry->id, cursor->from) && !id_less(cursor->to, entry->id) &&
-           id_less(entry->id, cursor->stop) &&
+           (!cursor->stops || id_less(entry->id, cursor->stop)) &&
            (cursor->is_writable || !feed_deleted(cursor->feed, entry->id));
 }
 
@@ -303,6 +332,17 @@ enum err feed_cursor_next(struct feed_cursor *cursor, struct entry *out)
     return ERR_END;
 }
 
+/* The rows that were taken are walked, and there are more: on with those beyond the last one, even
+ * when nothing in it could be shown. It does not grow any more: only a feed's last chunk does. */
+static void skip_walked(const struct feed_cursor *cursor, struct fetch *fetch)
+{
+    struct id base = cursor->row_base;
+    if (cursor->reverse)
+        key_chunk(&fetch->upper, cursor->feed->home, base);
+    else if (id_next(&base))
+        key_chunk(&fetch->lower, cursor->feed->home, base);
+}
+
 void feed_cursor_plan(struct feed_cursor *cursor, struct fetch *fetch, uint64_t entries_max)
 {
     feed_cursor_pause(cursor);
@@ -310,7 +350,9 @@ void feed_cursor_plan(struct feed_cursor *cursor, struct fetch *fetch, uint64_t 
     fetch->ranges = cursor->ranges;
     fetch->kind = cursor->reverse ? FETCH_SCAN_REVERSE : FETCH_SCAN;
     disk_bounds(cursor, &fetch->lower, &fetch->upper);
-    cursor->rows_end = feed_memory_first(cursor->feed);
+    if (cursor->have_rows && !cursor->rows_complete)
+        skip_walked(cursor, fetch);
+    cursor->rows_end = disk_end(cursor->feed);
     key_chunk(&fetch->from, cursor->feed->home, disk_position(cursor));
     /* A chunk has an entry at least, and the first one may begin before `from`. */
     fetch->rows_max = entries_max < SIZE_MAX - 1 ? (size_t)entries_max + 1 : SIZE_MAX;
@@ -323,7 +365,7 @@ enum err feed_cursor_take(struct feed_cursor *cursor, struct fetch *fetch)
 {
     if (fetch->err != ERR_OK)
         return fetch->err;
-    feed_cursor_pause(cursor);
+    leave_chunk(cursor);
     struct buf rows = cursor->rows;
     cursor->rows = fetch->rows;
     fetch->rows = rows;

@@ -1,9 +1,11 @@
-/* feed_cursor: walks the live entries of a feed in [from, to], in either direction, on disk and in memory.
+/* feed_cursor: walks the live entries of a feed in [from, to], in either direction, on disk and in
+ * memory.
  *
- * A cursor may stop in the middle: feed_cursor_next answers ERR_COLD where the block cache does not reach. Then feed_cursor_plan fills a fetch, a
- * reader runs it, feed_cursor_take takes its rows, and feed_cursor_next goes on. Between the calls of one turn of the loop a cursor
- * stands on a frozen feed. Across turns the feed may change: entries trimmed or deleted meanwhile are left out, ones added behind `to` do not
- * show, and a feed that was dropped ends.
+ * A cursor may stop in the middle: feed_cursor_next answers ERR_COLD where the block cache does not
+ * reach. Then feed_cursor_plan fills a fetch, a reader runs it, feed_cursor_take takes its rows,
+ * and feed_cursor_next goes on. Between the calls of one turn of the loop a cursor stands on a
+ * frozen feed. Across turns the feed may change: entries trimmed or deleted meanwhile are left out,
+ * ones added behind `to` do not show, and a feed that was dropped ends.
  *
  * A cursor that went cold once keeps fetching, a slice ahead at a time, until it reaches memory.
  *
@@ -17,42 +19,46 @@
 struct feed_cursor {
     struct feed *feed; /* one reference */
     struct ranges *ranges;
-    struct id from;    /* what is left to walk, both ends included */
+    struct id from; /* what is left to walk, both ends included */
     struct id to;
     bool reverse;
     bool ended;
-    uint64_t chunks;   /* begun so far: tells when a new one begins */
+    uint64_t chunks; /* begun so far: tells when a new one begins */
 
     /* The chunk that is being walked. */
     struct decoder chunk;
     struct id base;
-    bool is_piece;           /* of a tail, whose ids lie in [piece_first, piece_last] */
-    bool is_writable;        /* a piece of the writable tail: no deleted entries in it */
+    bool is_piece;    /* of a tail, whose ids lie in [piece_first, piece_last] */
+    bool is_writable; /* a piece of the writable tail: no deleted entries in it */
     struct id piece_first;
     struct id piece_last;
-    struct id stop;          /* entries from here on belong to a later chunk: never shown from this one */
-    struct buf entries;      /* reverse: the chunk's entries in order (struct entry each) */
+    bool stops; /* entries from `stop` on are not shown from this chunk: they are in memory */
+    struct id stop;
+    struct buf entries; /* reverse: the chunk's entries in order (struct entry each) */
     size_t entries_left;
 
     struct ranges_iter *iter; /* TIER_MEMORY; NULL: not open */
     bool iter_placed;
-    struct buf rows;         /* fetched */
+    struct buf rows; /* fetched */
     struct decoder rows_left;
     bool have_rows;
-    bool rows_complete;      /* no row beyond them on disk, below rows_end */
-    struct id rows_end;      /* feed_memory_first when they were asked for */
-    size_t slice_bytes;      /* of the next fetch */
+    bool rows_complete; /* no row beyond them on disk, below rows_end */
+    struct id rows_end; /* the end of what was on disk when they were asked for */
+    struct id row_base; /* of the last one that was walked */
+    size_t slice_bytes; /* of the next fetch */
 };
 
 /* Takes a reference of `feed`. `from` <= `to`, or nothing is shown. */
-void feed_cursor_init(struct feed_cursor *cursor, struct feed *feed, struct ranges *ranges, struct id from,
-                      struct id to, bool reverse);
+void feed_cursor_init(struct feed_cursor *cursor, struct feed *feed, struct ranges *ranges,
+                      struct id from, struct id to, bool reverse);
 void feed_cursor_deinit(struct feed_cursor *cursor);
 
-/* The next entry; its fields are valid until the next call on the cursor or the next change of the feed. ERR_END; ERR_COLD; ERR_IO, ERR_CORRUPT. */
+/* The next entry; its fields are valid until the next call on the cursor or the next change of the
+ * feed. ERR_END; ERR_COLD; ERR_IO, ERR_CORRUPT. */
 MUST_CHECK enum err feed_cursor_next(struct feed_cursor *cursor, struct entry *out);
 
-/* After ERR_COLD, or when a command stops in between for another reason: lets go of what points into the block cache. */
+/* After ERR_COLD, or when a command stops in between for another reason: lets go of what points
+ * into the block cache. */
 void feed_cursor_pause(struct feed_cursor *cursor);
 /* After ERR_COLD: what to read. `entries_max` is a hint of how many more entries are wanted. */
 void feed_cursor_plan(struct feed_cursor *cursor, struct fetch *fetch, uint64_t entries_max);

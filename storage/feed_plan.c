@@ -2,7 +2,8 @@
 
 #include "base/alloc.h"
 
-void trim_plan_init(struct trim_plan *plan, struct feed *feed, struct ranges *ranges, const struct trim *trim)
+void trim_plan_init(struct trim_plan *plan, struct feed *feed, struct ranges *ranges,
+                    const struct trim *trim)
 {
     *plan = (struct trim_plan){.feed = feed, .ranges = ranges, .trim = *trim};
 }
@@ -46,8 +47,9 @@ static enum err keep_all(struct trim_plan *plan)
 /* Every entry that is there goes; the added one stays unless it is too old itself. */
 static enum err remove_all(struct trim_plan *plan, uint64_t removed)
 {
-    bool stays = plan->adding && (plan->trim.kind == TRIM_MAXLEN ? plan->trim.maxlen > 0
-                                                                 : !id_less(plan->added, plan->trim.minid));
+    bool stays =
+        plan->adding && (plan->trim.kind == TRIM_MAXLEN ? plan->trim.maxlen > 0
+                                                        : !id_less(plan->added, plan->trim.minid));
     if (stays)
         return decide(plan, plan->added, removed);
     return decide(plan, ID_MAX, removed + (plan->adding ? 1 : 0));
@@ -102,7 +104,8 @@ static void note_first(struct trim_plan *plan, struct id id)
     plan->filling = true;
 }
 
-/* Looks at one entry upwards. Sets `filling` when it is the first that stays, or, approximately, when its chunk does. */
+/* Looks at one entry upwards. Sets `filling` when it is the first that stays, or, approximately,
+ * when its chunk does. */
 static void walk_entry(struct trim_plan *plan, struct id id, bool new_chunk)
 {
     struct feed_head *head = &plan->head;
@@ -183,11 +186,11 @@ enum err trim_plan_step(struct trim_plan *plan)
     return trim_walk(plan);
 }
 
-void erase_plan_init(struct erase_plan *plan, struct feed *feed, struct ranges *ranges, const struct id *ids,
-                     size_t count)
+void erase_plan_init(struct erase_plan *plan, struct feed *feed, struct ranges *ranges,
+                     const struct id *ids, size_t count)
 {
-    *plan = (struct erase_plan){.feed = feed, .ranges = ranges, .ids = ids, .count = count,
-                                .edits = feed->edits};
+    *plan = (struct erase_plan){
+        .feed = feed, .ranges = ranges, .ids = ids, .count = count, .edits = feed->edits};
     buf_init(&plan->found);
 }
 
@@ -248,15 +251,27 @@ static enum err find_first(struct erase_plan *plan)
     return ERR_OK;
 }
 
+/* An id that was looked up in vain may be that of an entry which was added since. */
+static bool arrived(const struct erase_plan *plan)
+{
+    struct id last = feed_row(plan->feed)->last_id;
+    for (size_t i = 0; i < plan->at && !id_equal(plan->last, last); i++) {
+        if (id_less(plan->last, plan->ids[i]) && !id_less(last, plan->ids[i]))
+            return true;
+    }
+    return false;
+}
+
 enum err erase_plan_step(struct erase_plan *plan)
 {
-    if (plan->edits != plan->feed->edits) {
+    if (plan->edits != plan->feed->edits || arrived(plan)) {
         erase_stop(plan);
         id_set_deinit(&plan->live);
         plan->found.len = 0;
         plan->at = 0;
         plan->edits = plan->feed->edits;
     }
+    plan->last = feed_row(plan->feed)->last_id;
     for (; plan->at < plan->count; plan->at++) {
         enum err err = look_up(plan);
         if (err != ERR_OK)

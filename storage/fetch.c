@@ -88,8 +88,8 @@ void fetch_run(struct fetch *fetch)
     if (fetch->kind == FETCH_GET)
         fetch->err = run_get(fetch);
     else if (fetch->kind == FETCH_KEYS)
-        fetch->err = key_scan(fetch->ranges, TIER_DISK, fetch->space, &fetch->place, fetch->rows_max,
-                              &fetch->rows);
+        fetch->err = key_scan(fetch->ranges, TIER_DISK, fetch->space, &fetch->place,
+                              fetch->rows_max, &fetch->rows);
     else
         fetch->err = run_scan(fetch);
     if (fetch->err != ERR_OK)

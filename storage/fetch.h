@@ -1,7 +1,7 @@
 /* fetch: one read of ranges that may block, to be run by a reader.
  *
- * The loop fills a fetch, a reader runs it, the loop takes the rows. Nobody else touches it while it
- * runs. Either one row (FETCH_GET) or the rows of [lower, upper) from one end (FETCH_SCAN,
+ * The loop fills a fetch, a reader runs it, the loop takes the rows. Nobody else touches it while
+ * it runs. Either one row (FETCH_GET) or the rows of [lower, upper) from one end (FETCH_SCAN,
  * FETCH_SCAN_REVERSE), at most `rows_max` rows and about `bytes_max` bytes, at least one row if
  * there is one. With `from` a scan begins at the last row <= it, in both directions: the chunk that
  * holds an id is the last one whose base is not above it. Without such a row a scan upwards begins
@@ -16,18 +16,18 @@ enum fetch_kind { FETCH_GET, FETCH_SCAN, FETCH_SCAN_REVERSE, FETCH_KEYS };
 struct fetch {
     struct ranges *ranges; /* borrowed */
     enum fetch_kind kind;
-    struct buf lower;      /* the key of FETCH_GET */
+    struct buf lower; /* the key of FETCH_GET */
     struct buf upper;
-    struct buf from;       /* empty: the end of the range that the direction begins with */
+    struct buf from; /* empty: the end of the range that the direction begins with */
     size_t rows_max;
     size_t bytes_max;
-    uint32_t space;        /* FETCH_KEYS: see key_scan.h; `rows` are as it leaves them */
-    uint64_t place;        /* FETCH_KEYS: from where, and afterwards to where */
-    uint64_t view;         /* of the store when it was asked for: see store_view */
+    uint32_t space; /* FETCH_KEYS: see key_scan.h; `rows` are as it leaves them */
+    uint64_t place; /* FETCH_KEYS: from where, and afterwards to where */
+    uint64_t view;  /* of the store when it was asked for: see store_view */
     /* results */
-    enum err err;          /* ERR_OK; ERR_NOT_FOUND for FETCH_GET; errors: no rows */
-    bool complete;         /* a scan saw the whole range */
-    struct buf rows;       /* key, value, key, value ... each as buf_put_bytes */
+    enum err err;    /* ERR_OK; ERR_NOT_FOUND for FETCH_GET; errors: no rows */
+    bool complete;   /* a scan saw the whole range */
+    struct buf rows; /* key, value, key, value ... each as buf_put_bytes */
 };
 
 void fetch_init(struct fetch *fetch);

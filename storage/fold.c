@@ -5,6 +5,10 @@
 
 #include <stdlib.h>
 
+/* With so few rows and runs of rows each becomes a file of its own: the chunks of a feed that is
+ * alone go below what is there already and are never compacted again. */
+#define CUT_ITEMS_MAX 16
+
 /* A row, or a run of rows, and where it belongs in key order. */
 struct item {
     uint64_t place; /* namespace, slot, kind: as in the key */
@@ -126,8 +130,8 @@ static enum err filter_chunk(struct bytes chunk, struct id base, const struct id
 
 /* Writes what is left of the chunk on which `iter` stands. `merge` continues it when not NULL. */
 static enum err rewrite_chunk(struct fold *fold, struct ranges_iter *iter, const struct feed *feed,
-                              const struct id *ids, size_t count, size_t *at, const struct piece *merge,
-                              bool *merged)
+                              const struct id *ids, size_t count, size_t *at,
+                              const struct piece *merge, bool *merged)
 {
     struct id base;
     enum err err = key_chunk_base(ranges_iter_key(iter), feed->home, &base);
@@ -219,7 +223,8 @@ static enum err write_chunks(struct fold *fold, const struct feed *feed)
 
 static void write_dropped(struct fold *fold, const struct dirty *dirty)
 {
-    const struct chunk_home *homes = (const struct chunk_home *)(const void *)dirty->dropped_feeds.data;
+    const struct chunk_home *homes =
+        (const struct chunk_home *)(const void *)dirty->dropped_feeds.data;
     for (size_t i = 0; i < dirty->dropped_feeds.len / sizeof(*homes); i++) {
         key_chunk(&fold->key, homes[i], ID_MIN);
         key_chunk_end(&fold->key2, homes[i]);
@@ -243,7 +248,11 @@ static enum err write_all(struct fold *fold, const struct dirty *dirty)
     struct item *items = mem_alloc((2 * dirty->count + 1) * sizeof(*items));
     size_t count = collect(dirty, fold->side, items);
     enum err err = ERR_OK;
+    bool cut =
+        count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 && dirty->dropped_spaces.len == 0;
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
+        if (cut)
+            ranges_batch_cut(fold->batch);
         if ((items[i].place & 0xff) == KEY_OBJECT)
             write_object(fold, items[i].object);
         else

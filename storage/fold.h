@@ -1,7 +1,8 @@
 /* fold: writes a sealed set to ranges as one batch.
  *
- * After the commit ranges hold what the catalog's fold_lsn says and nothing else: object rows, grown and new chunks, chunks
- * without their deleted entries, range deletions for what was trimmed, dropped or flushed, and the catalog. A crash before the commit leaves the fold before. */
+ * After the commit ranges hold what the catalog's fold_lsn says and nothing else: object rows,
+ * grown and new chunks, chunks without their deleted entries, range deletions for what was trimmed,
+ * dropped or flushed, and the catalog. A crash before the commit leaves the fold before. */
 #ifndef WEIR_STORAGE_FOLD_H
 #define WEIR_STORAGE_FOLD_H
 

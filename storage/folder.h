@@ -2,8 +2,8 @@
  *
  * It gets one sealed set at a time and calls fold_write on it; it never touches live state.
  *
- * Threads: every function is called on the loop's thread. `on_done` is called on the folder's thread when a fold has ended; it may
- * only wake the loop. */
+ * Threads: every function is called on the loop's thread. `on_done` is called on the folder's
+ * thread when a fold has ended; it may only wake the loop. */
 #ifndef WEIR_STORAGE_FOLDER_H
 #define WEIR_STORAGE_FOLDER_H
 
@@ -12,8 +12,8 @@
 struct folder;
 
 /* Borrows `ranges`. ERR_IO when there is no thread to be had. */
-MUST_CHECK enum err folder_start(struct ranges *ranges, void (*on_done)(void *context), void *context,
-                                 struct folder **out);
+MUST_CHECK enum err folder_start(struct ranges *ranges, void (*on_done)(void *context),
+                                 void *context, struct folder **out);
 /* Waits for the fold under way. */
 void folder_stop(struct folder *folder);
 

@@ -1,5 +1,6 @@
-/* id: the id of a feed's entry, as Redis Streams have it (https://redis.io/docs/latest/develop/data-types/streams/):
- * milliseconds and a sequence number, ordered by both. */
+/* id: the id of a feed's entry, as Redis Streams have it
+ * (https://redis.io/docs/latest/develop/data-types/streams/): milliseconds and a sequence number,
+ * ordered by both. */
 #ifndef WEIR_STORAGE_ID_H
 #define WEIR_STORAGE_ID_H
 

@@ -9,7 +9,8 @@
 
 static size_t slot_of(const struct id_set *set, struct id id)
 {
-    uint64_t mixed = (id.ms ^ (id.seq * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xd6e8feb86659fd93);
+    uint64_t mixed =
+        (id.ms ^ (id.seq * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xd6e8feb86659fd93);
     return (size_t)(mixed >> (64 - set->bits));
 }
 

@@ -3,14 +3,15 @@
 #include "base/codec.h"
 
 #define HEADER_SIZE 7
-#define HASH_SIZE 6
-#define CHUNK_SIZE (HEADER_SIZE + 24)
+#define HASH_SIZE   6
+#define CHUNK_SIZE  (HEADER_SIZE + 24)
 
 /* CRC-16/XMODEM, polynomial 0x1021, a nibble at a time: a key name is short. */
 static uint16_t crc16(struct bytes bytes)
 {
-    static const uint16_t table[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
-                                       0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef};
+    static const uint16_t table[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5,
+                                       0x60c6, 0x70e7, 0x8108, 0x9129, 0xa14a, 0xb16b,
+                                       0xc18c, 0xd1ad, 0xe1ce, 0xf1ef};
     unsigned crc = 0;
     for (size_t i = 0; i < bytes.len; i++) {
         unsigned byte = (unsigned char)bytes.data[i];

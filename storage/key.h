@@ -7,9 +7,11 @@
  *   object    hash u48 | key name             storage/object.h
  *   chunk     feed id u64 | ms u64 | seq u64  storage/entry.h          (id of the chunk's base)
  *
- * All integers are big endian, so that rows sort by namespace, slot, kind and rest. The slot is Redis Cluster's
- * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model): moving a slot is copying a range. The hash in front of a
- * key name gives SCAN an order in which a 64-bit cursor can name any place. */
+ * All integers are big endian, so that rows sort by namespace, slot, kind and rest. The slot is
+ * Redis Cluster's
+ * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/):
+ * moving a slot is copying a range. The hash in front of a key name gives SCAN an order in which a
+ * 64-bit cursor can name any place. */
 #ifndef WEIR_STORAGE_KEY_H
 #define WEIR_STORAGE_KEY_H
 
@@ -19,14 +21,18 @@
 
 enum key_kind { KEY_SYSTEM = 0, KEY_OBJECT = 1, KEY_CHUNK = 2 };
 
-#define KEY_SLOTS 16384u
+#define KEY_SLOTS     16384u
 #define KEY_HASH_BITS 48
+
+/* Longest key name. Redis lets them be as long as values; here every op and every row carries one.
+ */
+#define KEY_NAME_MAX ((size_t)2 << 20)
 
 /* Where a feed's chunks live: it stays the same when the feed is renamed. */
 struct chunk_home {
     uint32_t space; /* namespace */
     uint16_t slot;
-    uint64_t feed;  /* feed id */
+    uint64_t feed; /* feed id */
 };
 
 /* The Redis Cluster slot of a key name: CRC16 (XMODEM) of it, or of its {hash tag}. */
@@ -47,7 +53,8 @@ void key_space(struct buf *out, uint32_t space);
 /* The base id in a chunk's key. ERR_CORRUPT when it is not one of `home`. */
 MUST_CHECK enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base);
 
-/* Takes an object's key apart; `name` points into `key`. ERR_NOT_FOUND when it is a key of another kind. */
+/* Takes an object's key apart; `name` points into `key`. ERR_NOT_FOUND when it is a key of another
+ * kind. */
 struct object_key {
     uint32_t space;
     uint16_t slot;

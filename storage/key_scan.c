@@ -70,8 +70,8 @@ static enum err add_rows(struct scan *scan, uint64_t *place, size_t count)
     return err;
 }
 
-enum err key_scan(struct ranges *ranges, enum tier tier, uint32_t space, uint64_t *place, size_t count,
-                  struct buf *rows)
+enum err key_scan(struct ranges *ranges, enum tier tier, uint32_t space, uint64_t *place,
+                  size_t count, struct buf *rows)
 {
     struct scan scan = {.space = space, .rows = rows};
     struct buf lower, upper;

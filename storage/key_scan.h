@@ -1,7 +1,7 @@
 /* key_scan: the names of keys that are on disk, in the order of slot and hash, a few at a time.
  *
- * A place in that order fits in 62 bits, so that SCAN's cursor can name it: slot << 48 | upper 48 bits of the hash. Names that share a place are never
- * torn apart. */
+ * A place in that order fits in 62 bits, so that SCAN's cursor can name it: slot << 48 | upper 48
+ * bits of the hash. Names that share a place are never torn apart. */
 #ifndef WEIR_STORAGE_KEY_SCAN_H
 #define WEIR_STORAGE_KEY_SCAN_H
 
@@ -10,9 +10,10 @@
 
 #define KEY_PLACE_END (UINT64_C(1) << 62)
 
-/* Adds to `rows`, each as buf_put_bytes: name, then the row's type byte; at least `count` names when there are so many
- * at or after *place. *place moves to where the next call goes on; KEY_PLACE_END: all were seen. On an error nothing has changed. */
-MUST_CHECK enum err key_scan(struct ranges *ranges, enum tier tier, uint32_t space, uint64_t *place, size_t count,
-                             struct buf *rows);
+/* Adds to `rows`, each as buf_put_bytes: name, then the row's type byte; at least `count` names
+ * when there are so many at or after *place. *place moves to where the next call goes on;
+ * KEY_PLACE_END: all were seen. On an error nothing has changed. */
+MUST_CHECK enum err key_scan(struct ranges *ranges, enum tier tier, uint32_t space, uint64_t *place,
+                             size_t count, struct buf *rows);
 
 #endif

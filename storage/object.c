@@ -27,7 +27,8 @@ struct object *object_create(uint32_t space, uint64_t hash, struct bytes name, u
 
 void object_destroy(struct object *object)
 {
-    CHECK(list_empty(&object->links[0]) && list_empty(&object->links[1]) && list_empty(&object->lru));
+    CHECK(list_empty(&object->links[0]) && list_empty(&object->links[1]) &&
+          list_empty(&object->lru));
     for (int side = 0; side < 2; side++) {
         if (object->states[side].feed != NULL)
             feed_unref(object->states[side].feed);

@@ -1,11 +1,11 @@
 /* object: what a key names, as far as it is in memory.
  *
- * An object has a state (its type and value) on each of two sides, as feeds have rows (storage/feed.h): `side` is the newest. A key that
- * does not exist may have an object too: one of type OBJECT_NONE, because its deletion is not folded yet or because
- * somebody just looked.
+ * An object has a state (its type and value) on each of two sides, as feeds have rows
+ * (storage/feed.h): `side` is the newest. A key that does not exist may have an object too: one of
+ * type OBJECT_NONE, because its deletion is not folded yet or because somebody just looked.
  *
- *   object row = type u8 | feed id, last ms, seq, first ms, seq, max deleted ms, seq, length, entries added,
- *                chunk base ms, seq, chunk bytes, slot of its chunks: varints                               (type feed) */
+ *   object row = type u8 | feed id, last ms, seq, first ms, seq, max deleted ms, seq, length,
+ * entries added, chunk base ms, seq, chunk bytes, slot of its chunks: varints (type feed) */
 #ifndef WEIR_STORAGE_OBJECT_H
 #define WEIR_STORAGE_OBJECT_H
 
@@ -21,22 +21,23 @@ struct object_state {
 };
 
 struct object {
-    struct hmap_node node;     /* in the table of residents (cache/); node.hash is the name's */
-    struct list lru;           /* among the clean ones (cache/table.h); empty when not */
-    uint32_t charged;          /* bytes counted for it there */
-    struct list links[2];      /* in a side's dirty list; empty when not */
+    struct hmap_node node; /* in the table of residents (cache/); node.hash is the name's */
+    struct list lru;       /* among the clean ones (cache/table.h); empty when not */
+    uint32_t charged;      /* bytes counted for it there */
+    struct list links[2];  /* in a side's dirty list; empty when not */
     struct object_state states[2];
-    uint64_t lsn;              /* of its last write: the gate of whoever reads it */
-    uint32_t space;            /* namespace */
+    uint64_t lsn;   /* of its last write: the gate of whoever reads it */
+    uint32_t space; /* namespace */
     uint16_t slot;
     uint8_t side;
-    bool persisted;            /* a row of it is on disk, as far as the loop knows */
-    bool detached;             /* no longer in the table: its namespace was flushed */
+    bool persisted; /* a row of it is on disk, as far as the loop knows */
+    bool detached;  /* no longer in the table: its namespace was flushed */
     uint32_t name_len;
     char name[];
 };
 
-/* The hash of a key name in a namespace, of which the upper 48 bits order SCAN: it must never change, so the seed is stored (catalog.h). */
+/* The hash of a key name in a namespace, of which the upper 48 bits order SCAN: it must never
+ * change, so the seed is stored (catalog.h). */
 uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name);
 
 /* An object of type OBJECT_NONE. Key names are at most 512 MiB, as bulk strings are. */
@@ -70,7 +71,8 @@ size_t object_bytes(const struct object *object);
 
 /* The row of `state`, of the given side of its feed. */
 void object_row_encode(struct buf *out, const struct object_state *state, uint8_t side);
-/* Fills the newest state of `object` (OBJECT_NONE so far) from its row. ERR_CORRUPT leaves it as it was. */
+/* Fills the newest state of `object` (OBJECT_NONE so far) from its row. ERR_CORRUPT leaves it as it
+ * was. */
 MUST_CHECK enum err object_row_decode(struct object *object, struct bytes row);
 
 #endif

@@ -1,7 +1,7 @@
 /* op: one effect, with everything in it and nothing left to decide.
  *
- * Commands decide, ops say what was decided; applying an op needs no clock, no randomness and no row from disk but
- * the object's. Ops are what commit records are made of.
+ * Commands decide, ops say what was decided; applying an op needs no clock, no randomness and no
+ * row from disk but the object's. Ops are what commit records are made of.
  *
  *   record payload = format u8 | epoch u32 | wall clock ms u64 | op...
  *   op             = kind u8 | db varint | the fields of its row in OP_TABLE, in order
@@ -61,11 +61,13 @@ struct op {
     struct id id;
     struct id id2;
     struct bytes data;
-    struct object *object; /* what `key` names when the caller has it at hand, else NULL; not stored */
+    struct object
+        *object; /* what `key` names when the caller has it at hand, else NULL; not stored */
 };
 
 void op_encode(struct buf *out, const struct op *op);
-/* The next op; its views point into the record. ERR_END, ERR_TOO_NEW (a kind that this version does not know), ERR_CORRUPT. */
+/* The next op; its views point into the record. ERR_END, ERR_TOO_NEW (a kind that this version does
+ * not know), ERR_CORRUPT. */
 MUST_CHECK enum err op_decode(struct decoder *record, struct op *out);
 
 /* The head of a record's payload. */

@@ -8,7 +8,8 @@
  * ERR_COLD where that is not enough, never a wrong row and never a wrong ERR_NOT_FOUND or ERR_END:
  * it does not block, so the loop may use it. TIER_DISK reads everything and may block: readers and
  * the folder only. What TIER_DISK has read is in memory afterwards, until something else takes its
- * place.
+ * place; but next to many rows under a range deletion an iterator may be cold again and again, so a
+ * caller goes on with the rows that a reader has read and does not ask memory for them once more.
  *
  * Threads: everything may be called from any thread; one iterator or batch by one thread at a
  * time. */
@@ -59,8 +60,8 @@ void ranges_batch_merge(struct ranges_batch *batch, struct bytes key, struct byt
 void ranges_batch_delete(struct ranges_batch *batch, struct bytes key);
 /* Rows in [lower, upper); none when lower >= upper. */
 void ranges_batch_delete_range(struct ranges_batch *batch, struct bytes lower, struct bytes upper);
-/* A hint: the rows before and after lie far apart. Where they overlap with nothing that is there already, they
- * need not be rewritten together later. */
+/* A hint: the rows before and after lie far apart. Where they overlap with nothing that is there
+ * already, they need not be rewritten together later. */
 void ranges_batch_cut(struct ranges_batch *batch);
 /* Makes the whole batch visible and durable, and frees it; on error nothing of it is visible.
  * Blocks. */

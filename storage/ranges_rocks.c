@@ -4,35 +4,9 @@
 
 #include "base/alloc.h"
 
-static enum err get_by_iterator(struct rocks *rocks, struct bytes key, struct buf *value)
+static enum err get(struct rocks *rocks, struct bytes key, enum tier tier, struct buf *value,
+                    bool *empty)
 {
-    rocksdb_iterator_t *iterator =
-        rocksdb_create_iterator(rocks->db, rocks->options.get[TIER_MEMORY]);
-    rocksdb_iter_seek(iterator, key.data, key.len);
-    enum err err = ERR_NOT_FOUND;
-    char *words = NULL;
-    if (rocksdb_iter_valid(iterator)) {
-        struct bytes found;
-        found.data = rocksdb_iter_key(iterator, &found.len);
-        if (bytes_equal(found, key)) {
-            size_t len;
-            const char *data = rocksdb_iter_value(iterator, &len);
-            buf_add(value, data, len);
-            err = ERR_OK;
-        }
-    } else {
-        rocksdb_iter_get_error(iterator, &words);
-        if (words != NULL)
-            err = rocks_read_error(rocks, words);
-    }
-    rocksdb_iter_destroy(iterator);
-    return err;
-}
-
-static enum err rocks_get(struct ranges *ranges, struct bytes key, enum tier tier,
-                          struct buf *value)
-{
-    struct rocks *rocks = rocks_of(ranges);
     char *words = NULL;
     rocksdb_pinnableslice_t *slice =
         rocksdb_get_pinned(rocks->db, rocks->options.get[tier], key.data, key.len, &words);
@@ -42,12 +16,37 @@ static enum err rocks_get(struct ranges *ranges, struct bytes key, enum tier tie
         return ERR_NOT_FOUND;
     size_t len;
     const char *data = rocksdb_pinnableslice_value(slice, &len);
-    /* A get that may not read says "found, empty" where the key may be in a table that is not open
-     * (TableCache::Get, MarkKeyMayExist); an iterator says "incomplete" there. */
-    bool trusted = len > 0 || tier == TIER_DISK;
     buf_add(value, data, len);
+    *empty = len == 0;
     rocksdb_pinnableslice_destroy(slice);
-    return trusted ? ERR_OK : get_by_iterator(rocks, key, value);
+    return ERR_OK;
+}
+
+/* Asks again while an iterator that has been to the key keeps all its tables open. */
+static enum err get_empty(struct rocks *rocks, struct bytes key, struct buf *value)
+{
+    rocksdb_iterator_t *iterator = rocksdb_create_iterator(rocks->db, rocks->options.pin);
+    rocksdb_iter_seek(iterator, key.data, key.len);
+    char *words = NULL;
+    rocksdb_iter_get_error(iterator, &words);
+    bool empty;
+    enum err err = words != NULL ? rocks_read_error(rocks, words)
+                                 : get(rocks, key, TIER_MEMORY, value, &empty);
+    rocksdb_iter_destroy(iterator);
+    return err;
+}
+
+static enum err rocks_get(struct ranges *ranges, struct bytes key, enum tier tier,
+                          struct buf *value)
+{
+    struct rocks *rocks = rocks_of(ranges);
+    bool empty = false;
+    enum err err = get(rocks, key, tier, value, &empty);
+    /* A get that may not read says "found, empty" where the key may be in a table that is not open
+     * (RocksDB's TableCache::Get, MarkKeyMayExist). */
+    if (err == ERR_OK && empty && tier == TIER_MEMORY)
+        return get_empty(rocks, key, value);
+    return err;
 }
 
 static uint64_t property(struct rocks *rocks, const char *name)
@@ -96,6 +95,7 @@ static const struct ranges_ops rocks_ops = {
     .batch_merge = rocks_batch_merge,
     .batch_delete = rocks_batch_delete,
     .batch_delete_range = rocks_batch_delete_range,
+    .batch_cut = rocks_batch_cut,
     .batch_commit = rocks_batch_commit,
     .batch_abort = rocks_batch_abort,
     .stats = rocks_stats,

@@ -13,7 +13,7 @@
 struct ranges_rocks_options {
     const char *path;                /* directory, made when missing; its parent must exist */
     uint64_t block_cache_bytes;      /* data, index and filter blocks together */
-    uint64_t write_bytes_per_second; /* pace of a batch's writing, and of compaction's; 0: no limit */
+    uint64_t write_bytes_per_second; /* of a batch, and of compaction; 0: no limit */
     unsigned background_threads;     /* for compaction; at least 1 */
     unsigned open_files_max;         /* RocksDB takes at least 20 */
 };

@@ -1,9 +1,14 @@
-/* A batch is one SST file.
+/* A batch is one SST file, or a few where its caller cut it.
  *
- * It is written sorted, synced by the writer's finish, linked into the database (which syncs it again,
- * and its directory) and made visible by one synced record of the MANIFEST. A crash before that
- * record leaves files that the next open removes. The writer hands its file to the kernel and asks
- * it to start writing every megabyte, so that the sync at the end is short. */
+ * A file is written sorted, synced by the writer's finish, linked into the database (which syncs it
+ * again, and its directory) and made visible, all files of a batch at once, by one synced record of
+ * the MANIFEST. A crash before that record leaves files that the next open removes. The writer
+ * hands its file to the kernel and asks it to start writing every megabyte, so that the sync at the
+ * end is short.
+ *
+ * Part i has the keys from its first row's up to the next part's first row. The files must not
+ * overlap (each would get its own place in the order of writes, and all of them level 0), so range
+ * deletions wait for the commit and are cut at these keys. */
 #include "storage/ranges_rocks_internal.h"
 
 #include <dirent.h>
@@ -17,22 +22,34 @@
 #include <rocksdb/c.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/clock.h"
+#include "base/codec.h"
 
 /* How much is written between two looks at the clock. */
 #define PACE_STEP_BYTES (1u << 20)
-#define INGEST_FOLDER "/ingest"
+#define INGEST_FOLDER   "/ingest"
 /* "/", 20 digits, ".sst", NUL */
 #define INGEST_NAME_MAX 26
+
+/* Each part has a writer with buffers of some megabytes open until the commit. */
+#define PARTS_MAX 8
+
+struct part {
+    rocksdb_sstfilewriter_t *writer;
+    char *path;
+    struct buf first; /* key of its first row */
+};
 
 struct rocks_batch {
     struct ranges_batch base;
     struct rocks *rocks;
-    rocksdb_sstfilewriter_t *writer;
-    char *path;
+    struct part parts[PARTS_MAX];
+    unsigned part_count;
+    bool cut;             /* the next row begins a part */
+    struct buf deletions; /* lower, upper ... each as buf_put_bytes */
     uint64_t begun_us;
     size_t step_bytes; /* added since the last look at the clock */
-    bool any;          /* something was added */
     enum err err;      /* the first one */
 };
 
@@ -62,40 +79,62 @@ enum err rocks_ingest_open(struct rocks *rocks, const char *path)
     return remove_files(ingest_path);
 }
 
-static char *batch_path(struct rocks *rocks)
+static char *part_path(struct rocks *rocks)
 {
     size_t size = strlen(rocks->ingest_path) + INGEST_NAME_MAX;
     char *path = mem_alloc(size);
-    uint64_t number = atomic_fetch_add(&rocks->batches_begun, 1);
+    uint64_t number = atomic_fetch_add(&rocks->files_begun, 1);
     snprintf(path, size, "%s/%" PRIu64 ".sst", rocks->ingest_path, number);
     return path;
 }
 
 static void batch_destroy(struct rocks_batch *batch)
 {
-    rocksdb_sstfilewriter_destroy(batch->writer);
-    /* Gone already when it was ingested, or when the writer failed. */
-    (void)unlink(batch->path);
-    mem_free(batch->path);
+    for (unsigned i = 0; i < batch->part_count; i++) {
+        struct part *part = &batch->parts[i];
+        rocksdb_sstfilewriter_destroy(part->writer);
+        /* Gone already when it was ingested, or when the writer failed. */
+        (void)unlink(part->path);
+        mem_free(part->path);
+        buf_deinit(&part->first);
+    }
+    buf_deinit(&batch->deletions);
     mem_free(batch);
 }
 
 enum err rocks_batch_begin(struct ranges *ranges, struct ranges_batch **out)
 {
-    struct rocks *rocks = rocks_of(ranges);
     struct rocks_batch *batch = mem_zalloc(sizeof(*batch));
-    batch->rocks = rocks;
-    batch->path = batch_path(rocks);
+    batch->rocks = rocks_of(ranges);
     batch->begun_us = clock_mono_us();
-    batch->writer = rocksdb_sstfilewriter_create(rocks->options.writer_env, rocks->options.writer);
-    char *words = NULL;
-    rocksdb_sstfilewriter_open(batch->writer, batch->path, &words);
-    if (words != NULL) {
-        batch_destroy(batch);
-        return rocks_batch_error(words);
-    }
+    buf_init(&batch->deletions);
     *out = &batch->base;
     return ERR_OK;
+}
+
+static void part_open(struct rocks_batch *batch, struct bytes first)
+{
+    struct rocks *rocks = batch->rocks;
+    struct part *part = &batch->parts[batch->part_count++];
+    part->path = part_path(rocks);
+    buf_init(&part->first);
+    buf_add_bytes(&part->first, first);
+    part->writer = rocksdb_sstfilewriter_create(rocks->options.writer_env, rocks->options.writer);
+    char *words = NULL;
+    rocksdb_sstfilewriter_open(part->writer, part->path, &words);
+    if (words != NULL)
+        batch->err = rocks_batch_error(words);
+}
+
+/* Where the row of `key` goes; NULL when the batch has failed. */
+static rocksdb_sstfilewriter_t *writer_of(struct rocks_batch *batch, struct bytes key)
+{
+    if (batch->err != ERR_OK)
+        return NULL;
+    if (batch->part_count == 0 || (batch->cut && batch->part_count < PARTS_MAX))
+        part_open(batch, key);
+    batch->cut = false;
+    return batch->err == ERR_OK ? batch->parts[batch->part_count - 1].writer : NULL;
 }
 
 static void sleep_us(uint64_t us)
@@ -105,7 +144,7 @@ static void sleep_us(uint64_t us)
         continue;
 }
 
-/* The writer knows no rate limiter: sleeps until the file's size is due. */
+/* The writer knows no rate limiter: sleeps until the files' size is due. */
 static void batch_pace(struct rocks_batch *batch, size_t added)
 {
     uint64_t rate = batch->rocks->write_bytes_per_second;
@@ -114,7 +153,11 @@ static void batch_pace(struct rocks_batch *batch, size_t added)
         return;
     batch->step_bytes = 0;
     uint64_t written = 0;
-    rocksdb_sstfilewriter_file_size(batch->writer, &written);
+    for (unsigned i = 0; i < batch->part_count; i++) {
+        uint64_t part_bytes = 0;
+        rocksdb_sstfilewriter_file_size(batch->parts[i].writer, &part_bytes);
+        written += part_bytes;
+    }
     uint64_t due_us = batch->begun_us + (uint64_t)((double)written * 1e6 / (double)rate);
     uint64_t now_us = clock_mono_us();
     if (now_us < due_us)
@@ -123,63 +166,105 @@ static void batch_pace(struct rocks_batch *batch, size_t added)
 
 static void batch_added(struct rocks_batch *batch, char *words, size_t bytes)
 {
-    if (words != NULL) {
+    if (words != NULL)
         batch->err = rocks_batch_error(words);
-        return;
-    }
-    batch->any = true;
-    batch_pace(batch, bytes);
+    else
+        batch_pace(batch, bytes);
 }
 
 void rocks_batch_put(struct ranges_batch *base, struct bytes key, struct bytes value)
 {
     struct rocks_batch *batch = (struct rocks_batch *)base;
-    if (batch->err != ERR_OK)
+    rocksdb_sstfilewriter_t *writer = writer_of(batch, key);
+    if (writer == NULL)
         return;
     char *words = NULL;
-    rocksdb_sstfilewriter_put(batch->writer, key.data, key.len, value.data, value.len, &words);
+    rocksdb_sstfilewriter_put(writer, key.data, key.len, value.data, value.len, &words);
     batch_added(batch, words, key.len + value.len);
 }
 
 void rocks_batch_merge(struct ranges_batch *base, struct bytes key, struct bytes value)
 {
     struct rocks_batch *batch = (struct rocks_batch *)base;
-    if (batch->err != ERR_OK)
+    rocksdb_sstfilewriter_t *writer = writer_of(batch, key);
+    if (writer == NULL)
         return;
     char *words = NULL;
-    rocksdb_sstfilewriter_merge(batch->writer, key.data, key.len, value.data, value.len, &words);
+    rocksdb_sstfilewriter_merge(writer, key.data, key.len, value.data, value.len, &words);
     batch_added(batch, words, key.len + value.len);
 }
 
 void rocks_batch_delete(struct ranges_batch *base, struct bytes key)
 {
     struct rocks_batch *batch = (struct rocks_batch *)base;
-    if (batch->err != ERR_OK)
+    rocksdb_sstfilewriter_t *writer = writer_of(batch, key);
+    if (writer == NULL)
         return;
     char *words = NULL;
-    rocksdb_sstfilewriter_delete(batch->writer, key.data, key.len, &words);
+    rocksdb_sstfilewriter_delete(writer, key.data, key.len, &words);
     batch_added(batch, words, key.len);
 }
 
 void rocks_batch_delete_range(struct ranges_batch *base, struct bytes lower, struct bytes upper)
 {
     struct rocks_batch *batch = (struct rocks_batch *)base;
-    if (batch->err != ERR_OK)
+    buf_put_bytes(&batch->deletions, lower);
+    buf_put_bytes(&batch->deletions, upper);
+}
+
+void rocks_batch_cut(struct ranges_batch *base)
+{
+    ((struct rocks_batch *)base)->cut = true;
+}
+
+/* The share of a range deletion that lies in part `index`. */
+static void part_delete_range(struct rocks_batch *batch, unsigned index, struct bytes lower,
+                              struct bytes upper)
+{
+    struct bytes first = buf_bytes(&batch->parts[index].first);
+    if (index > 0 && bytes_compare(lower, first) < 0)
+        lower = first;
+    if (index + 1 < batch->part_count) {
+        struct bytes end = buf_bytes(&batch->parts[index + 1].first);
+        if (bytes_compare(end, upper) < 0)
+            upper = end;
+    }
+    if (batch->err != ERR_OK || bytes_compare(lower, upper) >= 0)
         return;
     char *words = NULL;
-    rocksdb_sstfilewriter_delete_range(batch->writer, lower.data, lower.len, upper.data, upper.len,
-                                       &words);
+    rocksdb_sstfilewriter_delete_range(batch->parts[index].writer, lower.data, lower.len,
+                                       upper.data, upper.len, &words);
     batch_added(batch, words, lower.len + upper.len);
+}
+
+static void batch_delete_ranges(struct rocks_batch *batch)
+{
+    if (batch->deletions.len == 0)
+        return;
+    if (batch->part_count == 0 && batch->err == ERR_OK)
+        part_open(batch, BYTES(""));
+    struct decoder decoder = decoder_of(buf_bytes(&batch->deletions));
+    while (decoder_left(&decoder) > 0) {
+        struct bytes lower = decoder_bytes(&decoder);
+        struct bytes upper = decoder_bytes(&decoder);
+        for (unsigned i = 0; i < batch->part_count; i++)
+            part_delete_range(batch, i, lower, upper);
+    }
+    CHECK(!decoder.failed);
 }
 
 static enum err batch_ingest(struct rocks_batch *batch)
 {
     struct rocks *rocks = batch->rocks;
-    const char *path = batch->path;
+    const char *paths[PARTS_MAX];
     char *words = NULL;
-    rocksdb_sstfilewriter_finish(batch->writer, &words);
+    for (unsigned i = 0; i < batch->part_count && words == NULL; i++) {
+        paths[i] = batch->parts[i].path;
+        rocksdb_sstfilewriter_finish(batch->parts[i].writer, &words);
+    }
     if (words == NULL)
-        rocksdb_ingest_external_file(rocks->db, &path, 1, rocks->options.ingest, &words);
+        rocksdb_ingest_external_file(rocks->db, paths, batch->part_count, rocks->options.ingest,
+                                     &words);
     if (words != NULL)
         return rocks_batch_error(words);
     atomic_fetch_add(&rocks->batches_committed, 1);
@@ -189,8 +274,9 @@ static enum err batch_ingest(struct rocks_batch *batch)
 enum err rocks_batch_commit(struct ranges_batch *base)
 {
     struct rocks_batch *batch = (struct rocks_batch *)base;
+    batch_delete_ranges(batch);
     enum err err = batch->err;
-    if (err == ERR_OK && batch->any)
+    if (err == ERR_OK && batch->part_count > 0)
         err = batch_ingest(batch);
     batch_destroy(batch);
     return err;

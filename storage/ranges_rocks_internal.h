@@ -10,10 +10,11 @@
 /* RocksDB's option objects; they live as long as the database. */
 struct rocks_options {
     struct rocksdb_options_t *database;
-    struct rocksdb_options_t *writer; /* of batches: as `database`, without the bottom's compression */
+    struct rocksdb_options_t *writer; /* of batches: without the bottom's compression */
     struct rocksdb_envoptions_t *writer_env;
     struct rocksdb_ingestexternalfileoptions_t *ingest;
-    struct rocksdb_readoptions_t *get[2]; /* by tier, shared by all threads */
+    struct rocksdb_readoptions_t *get[2]; /* by tier; these and `pin` are shared by all threads */
+    struct rocksdb_readoptions_t *pin;    /* TIER_MEMORY, of an iterator that keeps tables open */
     struct rocksdb_cache_t *cache;
 };
 
@@ -23,7 +24,7 @@ struct rocks {
     struct rocks_options options;
     char *ingest_path; /* directory of the batches' files */
     uint64_t write_bytes_per_second;
-    atomic_uint_fast64_t batches_begun; /* names the next batch's file */
+    atomic_uint_fast64_t files_begun; /* names a batch's next file */
     atomic_uint_fast64_t batches_committed;
     atomic_bool read_error_logged;
 };
@@ -36,7 +37,7 @@ static inline struct rocks *rocks_of(struct ranges *ranges)
 /* ranges_rocks_options.c */
 void rocks_options_init(struct rocks_options *options, const struct ranges_rocks_options *settings);
 void rocks_options_deinit(struct rocks_options *options);
-/* Of an iterator or a get; returns owned. */
+/* Returns owned. */
 struct rocksdb_readoptions_t *rocks_read_options(enum tier tier);
 
 /* ranges_rocks_error.c */
@@ -65,6 +66,7 @@ void rocks_batch_put(struct ranges_batch *batch, struct bytes key, struct bytes 
 void rocks_batch_merge(struct ranges_batch *batch, struct bytes key, struct bytes value);
 void rocks_batch_delete(struct ranges_batch *batch, struct bytes key);
 void rocks_batch_delete_range(struct ranges_batch *batch, struct bytes lower, struct bytes upper);
+void rocks_batch_cut(struct ranges_batch *batch);
 enum err rocks_batch_commit(struct ranges_batch *batch);
 void rocks_batch_abort(struct ranges_batch *batch);
 

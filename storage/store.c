@@ -11,7 +11,8 @@
 /* Objects let go of a turn after a fold: some hundred microseconds of work. */
 #define RELEASE_PER_TURN 512
 
-/* The writable set may grow to this many times fold_bytes while a fold is under way; then writers wait. */
+/* The writable set may grow to this many times fold_bytes while a fold is under way; then writers
+ * wait. */
 #define DIRTY_FACTOR_MAX 2
 
 enum fold_state { FOLD_IDLE, FOLD_SEALED, FOLD_WRITING, FOLD_RELEASING };
@@ -127,7 +128,8 @@ enum err store_recover(struct store *store, struct buf *reason)
     uint64_t started = clock_mono_us();
     uint64_t first = store->catalog.fold_lsn + 1;
     buf_addf(reason, "read commit log from record %llu", (unsigned long long)first);
-    enum err err = commit_log_open(store->disk, &store->options.log, first, replay_record, store, &store->log);
+    enum err err =
+        commit_log_open(store->disk, &store->options.log, first, replay_record, store, &store->log);
     if (err != ERR_OK)
         return err;
     store->next_lsn = commit_log_next(store->log);
@@ -159,7 +161,8 @@ void store_close(struct store *store)
     if (store->folder != NULL)
         folder_stop(store->folder);
     if (store->committer != NULL && committer_stop(store->committer) != ERR_OK)
-        LOG(LOG_WARNING, "commit log failed", "durable_lsn=%llu", (unsigned long long)store->durable_lsn);
+        LOG(LOG_WARNING, "commit log failed", "durable_lsn=%llu",
+            (unsigned long long)store->durable_lsn);
     if (store->log != NULL)
         commit_log_close(store->log);
     dirty_forget(&store->sides[0]);
@@ -289,7 +292,8 @@ bool store_turn_end(struct store *store)
     hand_over(store);
     if (store->fold == FOLD_IDLE && store->record.len == 0 && wants_fold(store))
         seal(store);
-    if (store->fold == FOLD_SEALED && store->durable_lsn >= store->sides[store->side ^ 1].catalog.fold_lsn)
+    if (store->fold == FOLD_SEALED &&
+        store->durable_lsn >= store->sides[store->side ^ 1].catalog.fold_lsn)
         submit_fold(store);
     if (store->fold != FOLD_RELEASING)
         return false;
@@ -305,8 +309,9 @@ static void fail(struct store *store, enum err err, const char *what)
     if (store->failure != ERR_OK)
         return;
     store->failure = err;
-    LOG(LOG_WARNING, "store failed", "what=%s error=\"%s\" durable_lsn=%llu; writes are refused until a restart",
-        what, err_text(err), (unsigned long long)store->durable_lsn);
+    LOG(LOG_WARNING, "store failed",
+        "what=%s error=\"%s\" durable_lsn=%llu; writes are refused until a restart", what,
+        err_text(err), (unsigned long long)store->durable_lsn);
 }
 
 static void poll_fold(struct store *store)

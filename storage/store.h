@@ -1,8 +1,10 @@
 /* store: the commit log, the fold and recovery as one.
  *
- * The life of a write: a command decides on ops and calls store_log for each, which appends it to the open commit record; then it changes the
- * objects, with the store's dirty set telling the fold which. At the end of the loop's turn store_turn_end hands the record to the committer. What it
- * reports is store_durable, which opens the gates. When the dirty set is large enough it is sealed, and folded by the folder.
+ * The life of a write: a command decides on ops and calls store_log for each, which appends it to
+ * the open commit record; then it changes the objects, with the store's dirty set telling the fold
+ * which. At the end of the loop's turn store_turn_end hands the record to the committer. What it
+ * reports is store_durable, which opens the gates. When the dirty set is large enough it is sealed,
+ * and folded by the folder.
  *
  * A fold goes through these states, in this order:
  *
@@ -26,8 +28,8 @@ struct store;
 
 struct store_options {
     enum sync_mode sync;
-    uint64_t fold_bytes;    /* seal when the dirty set has this many */
-    uint64_t record_bytes;  /* writers wait when the open record has this many */
+    uint64_t fold_bytes;   /* seal when the dirty set has this many */
+    uint64_t record_bytes; /* writers wait when the open record has this many */
     uint32_t databases;
     struct commit_log_options log;
 };
@@ -42,15 +44,18 @@ struct store_hooks {
     void (*wake)(void *context);
 };
 
-/* Opens what is there, or makes a new store. `ranges` and `disk` are borrowed until store_close. In two steps because replaying needs the
- * catalog: after store_open the catalog is there, after store_recover all records are applied and the threads run. `reason` gets what was being
- * done when it failed: "read catalog". ERR_TOO_NEW, ERR_CORRUPT, ERR_IO, ERR_NO_SPACE. */
-MUST_CHECK enum err store_open(struct disk *disk, struct ranges *ranges, const struct store_options *options,
-                               const struct store_hooks *hooks, struct buf *reason, struct store **out);
+/* Opens what is there, or makes a new store. `ranges` and `disk` are borrowed until store_close. In
+ * two steps because replaying needs the catalog: after store_open the catalog is there, after
+ * store_recover all records are applied and the threads run. `reason` gets what was being done when
+ * it failed: "read catalog". ERR_TOO_NEW, ERR_CORRUPT, ERR_IO, ERR_NO_SPACE. */
+MUST_CHECK enum err store_open(struct disk *disk, struct ranges *ranges,
+                               const struct store_options *options, const struct store_hooks *hooks,
+                               struct buf *reason, struct store **out);
 MUST_CHECK enum err store_recover(struct store *store, struct buf *reason);
 
-/* Finishes the record and the fold under way, ends the threads. Objects of the dirty sets are not destroyed but taken out of
- * their lists; call store_fold and wait for it before, to leave an empty log behind. */
+/* Finishes the record and the fold under way, ends the threads. Objects of the dirty sets are not
+ * destroyed but taken out of their lists; call store_fold and wait for it before, to leave an empty
+ * log behind. */
 void store_close(struct store *store);
 
 struct catalog *store_catalog(struct store *store);
@@ -74,12 +79,15 @@ uint64_t store_durable(const struct store *store);
 enum err store_failure(const struct store *store);
 /* Writers should wait: the open record is full, or the fold is far behind. */
 bool store_stalled(const struct store *store);
-/* How often what is on disk has changed under the loop's eyes: what a reader read before such a change may lack what was in memory then. */
+/* How often what is on disk has changed under the loop's eyes: what a reader read before such a
+ * change may lack what was in memory then. */
 uint64_t store_view(const struct store *store);
 
-/* Once a turn: hands the open record over, moves a fold on. True: call it again soon, there is more to release. */
+/* Once a turn: hands the open record over, moves a fold on. True: call it again soon, there is more
+ * to release. */
 bool store_turn_end(struct store *store);
-/* After `wake`: takes the reports of the threads. True when the durable LSN moved or the store failed. */
+/* After `wake`: takes the reports of the threads. True when the durable LSN moved or the store
+ * failed. */
 bool store_poll(struct store *store);
 
 /* Asks for a fold of everything up to now. Returns a ticket for store_folded. */
@@ -90,14 +98,14 @@ void store_set_sync(struct store *store, enum sync_mode sync);
 void store_set_limits(struct store *store, uint64_t fold_bytes, uint64_t record_bytes);
 
 struct store_stats {
-    uint64_t lsn;          /* of the last record begun */
+    uint64_t lsn; /* of the last record begun */
     uint64_t durable_lsn;
     uint64_t fold_lsn;
     uint64_t dirty_bytes;  /* writable set */
     uint64_t sealed_bytes; /* sealed set */
     uint64_t record_bytes; /* in the open record */
     uint64_t folds;
-    uint64_t fold_us;      /* sum of their times */
+    uint64_t fold_us; /* sum of their times */
     uint64_t fold_us_last;
     uint64_t fold_wall_ms_last; /* when the last one ended; 0: never */
     bool folding;

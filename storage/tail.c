@@ -6,10 +6,17 @@
 /* A feed that gets few entries between two folds should not pay for a whole chunk. */
 #define PIECE_BYTES_FIRST 192u
 
-void tail_deinit(struct tail *tail)
+void tail_clear(struct tail *tail)
 {
     for (uint32_t i = tail->from; i < tail->count; i++)
         mem_free(tail->pieces[i].data);
+    tail->from = 0;
+    tail->count = 0;
+}
+
+void tail_deinit(struct tail *tail)
+{
+    tail_clear(tail);
     mem_free(tail->pieces);
     id_set_deinit(&tail->deleted);
     *tail = (struct tail){0};
@@ -41,7 +48,8 @@ static void piece_reserve(struct piece *piece, size_t size)
     piece->cap = (uint32_t)cap;
 }
 
-size_t tail_append(struct tail *tail, const struct entry *entry, struct id *chunk_base, uint32_t *chunk_bytes)
+size_t tail_append(struct tail *tail, const struct entry *entry, struct id *chunk_base,
+                   uint32_t *chunk_bytes)
 {
     struct piece *piece = tail_empty(tail) ? NULL : &tail->pieces[tail->count - 1];
     if (*chunk_bytes == 0 || *chunk_bytes >= CHUNK_BYTES) {
@@ -81,10 +89,8 @@ void tail_trim(struct tail *tail, struct id first)
         mem_free(tail->pieces[tail->from].data);
         tail->from++;
     }
-    if (tail_empty(tail)) {
-        tail->from = 0;
-        tail->count = 0;
-    }
+    if (tail_empty(tail))
+        tail_clear(tail);
 }
 
 static void remove_piece(struct tail *tail, uint32_t index)
