@@ -1,0 +1,227 @@
+// Weir and redis-server side by side: every command goes to both, and the replies must agree.
+
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
+import { XSETID_TOO_SMALL, isCursor, repliesAgree } from '../differences.mjs';
+import { idBefore } from './feeds.mjs';
+import { DATABASES } from './generator.mjs';
+import { ReplyError, asMap } from './resp.mjs';
+
+const HISTORY_SHOWN = 40;
+const SHOWN_MAX = 1200;
+
+const READS = new Set(['xlen', 'xrange', 'xrevrange', 'xread', 'xinfo', 'exists', 'type', 'keys',
+    'dbsize', 'scan', 'randomkey', 'object', 'memory', 'ping', 'echo']);
+const TOUCHES_ALL = new Set(['flushdb', 'flushall', 'swapdb', 'select', '(restart)']);
+
+export class Twin {
+    constructor(weir, redis, seed) {
+        this.servers = { weir, redis };
+        this.seed = seed;
+        this.history = [];  // { pair, args }
+        this.step = 0;
+    }
+
+    // The same connections to both: one RESP2, one RESP3.
+    async connect() {
+        this.pairs = [];
+        for (const protocol of [2, 3]) {
+            this.pairs.push({
+                protocol,
+                db: 0,
+                weir: await this.servers.weir.connect({ protocol }),
+                redis: await this.servers.redis.connect({ protocol }),
+            });
+        }
+    }
+
+    // Stops Weir with `signal` and starts it again; redis-server goes on.
+    async restart(signal) {
+        this.history.push({ pair: 0, args: ['(restart)', signal] });
+        await this.servers.weir.restart(signal);
+        for (const pair of this.pairs) {
+            pair.weir.destroy();
+            pair.weir = await this.servers.weir.connect({ protocol: pair.protocol });
+            await pair.weir.ok('SELECT', String(pair.db));
+        }
+    }
+
+    // Runs one command on connection `index` of both; returns redis-server's reply.
+    async run(index, args) {
+        const pair = this.pairs[index];
+        this.step++;
+        const name = args[0].toLowerCase();
+        if (!READS.has(name)) this.history.push({ pair: index, args });
+        let weir, redis;
+        try {
+            if (name === 'xsetid') {
+                weir = await pair.weir.exchange(args);
+                if (weir.value.message === XSETID_TOO_SMALL) return this.xsetidRefused(index, args);
+                redis = await pair.redis.exchange(args);
+            } else if (name === 'xadd') {
+                weir = await pair.weir.exchange(args);
+                redis = await pair.redis.exchange(withServersId(args, weir.value));
+            } else {
+                [weir, redis] = await Promise.all(
+                    [pair.weir.exchange(args), pair.redis.exchange(args)]);
+            }
+        } catch (error) {
+            assert.fail(`${error.message}\n${this.story(index, args)}`);
+        }
+        if (!repliesAgree(args, weir, redis)) {
+            assert.fail(`replies differ\n${this.story(index, args)}\n` +
+                showBoth(weir.raw, redis.raw));
+        }
+        if (name === 'select' && redis.value === 'OK') pair.db = Number(args[1]);
+        await this.follow(index, args, weir.value, redis.value);
+        return redis.value;
+    }
+
+    // What a command that cannot be compared at once needs behind it.
+    async follow(index, args, weir, redis) {
+        if (redis instanceof ReplyError) return;
+        const name = args[0].toLowerCase();
+        if (name === 'scan' && isCursor(args[1])) await this.wholeScan(index, args);
+        else if (name === 'randomkey') await this.randomKey(index, weir);
+        else if (args.includes('~')) await this.trimExactly(index, args);
+    }
+
+    // Weir refused with XSETID_TOO_SMALL: is that true by what redis-server holds?
+    async xsetidRefused(index, args) {
+        const info = await this.pairs[index].redis.call('XINFO', 'STREAM', args[1]);
+        const deleted = asMap(info).get('max-deleted-entry-id');
+        const [, ms, sequence] = /(\d+)-?(\d*)/.exec(args[2]);
+        assert.ok(idBefore(`${ms}-${sequence || 0}`, deleted), `refused\n${this.story(index, args)}`);
+    }
+
+    async wholeScan(index, args) {
+        const pair = this.pairs[index];
+        const [weir, redis] = await Promise.all(
+            [scanAll(pair.weir, args), scanAll(pair.redis, args)]);
+        this.equal([...weir].sort(), [...redis].sort(), `whole ${args.join(' ')}`, index, args);
+    }
+
+    async randomKey(index, key) {
+        if (key === null) return;
+        const found = await this.pairs[index].redis.call('EXISTS', key);
+        this.equal(found, 1, 'RANDOMKEY gave a key that is none', index, ['RANDOMKEY']);
+    }
+
+    // After a trimming with `~` the lengths may differ, within its bound; after exact trimming to
+    // the same bound they may not.
+    async trimExactly(index, args) {
+        const { key, kind, threshold } = trimmingOf(args);
+        if (kind === undefined) return;
+        const pair = this.pairs[index];
+        const lengths = await Promise.all(
+            [pair.weir.call('XLEN', key), pair.redis.call('XLEN', key)]);
+        await Promise.all([pair.weir.call('XTRIM', key, kind, '=', threshold),
+            pair.redis.call('XTRIM', key, kind, '=', threshold)]);
+        const exact = await Promise.all(
+            [pair.weir.call('XLEN', key), pair.redis.call('XLEN', key)]);
+        this.equal(exact[0], exact[1], `length after ${kind} = ${threshold}`, index, args);
+        assert.ok(lengths[0] >= exact[0], `trimmed too much\n${this.story(index, args)}`);
+    }
+
+    // Everything that can be seen in all databases is the same.
+    async compareAll() {
+        for (const index of this.pairs.keys()) {
+            const db = this.pairs[index].db;
+            for (let other = 0; other < DATABASES; other++) {
+                await this.run(index, ['SELECT', String(other)]);
+                await this.run(index, ['DBSIZE']);
+                const keys = await this.run(index, ['KEYS', '*']);
+                for (const key of keys.sort()) await this.compareFeed(index, key);
+            }
+            await this.run(index, ['SELECT', String(db)]);
+        }
+    }
+
+    async compareFeed(index, key) {
+        await this.run(index, ['XINFO', 'STREAM', key]);
+        await this.run(index, ['XRANGE', key, '-', '+']);
+        await this.run(index, ['XREVRANGE', key, '+', '-', 'COUNT', '20']);
+    }
+
+    equal(weir, redis, what, index, args) {
+        if (isDeepStrictEqual(weir, redis)) return;
+        assert.fail(`${what}\n${this.story(index, args)}\n` +
+            `weir:  ${JSON.stringify(weir)}\nredis: ${JSON.stringify(redis)}`);
+    }
+
+    // For the reader of a failure: the seed, the step, the command, and what its keys saw before.
+    story(index, args) {
+        const words = new Set(args.slice(1));
+        const before = this.history.filter(({ args: past }) => past !== args &&
+            (TOUCHES_ALL.has(past[0].toLowerCase()) ||
+                past.slice(1, 4).some((word) => words.has(word))));
+        const lines = before.slice(-HISTORY_SHOWN).map(({ pair, args: past }) =>
+            `    [${this.pairs[pair].protocol}] ${showCommand(past)}`);
+        return `WEIR_SEED=${this.seed} step ${this.step}, ` +
+            `RESP${this.pairs[index].protocol}, db ${this.pairs[index].db}\n` +
+            `before:\n${lines.join('\n')}\ncommand: ${showCommand(args)}`;
+    }
+
+    destroy() {
+        for (const pair of this.pairs) {
+            pair.weir.destroy();
+            pair.redis.destroy();
+        }
+    }
+}
+
+// Where XADD's id is, by its own grammar.
+function idIndex(args) {
+    let i = 2;
+    for (;;) {
+        const word = args[i]?.toLowerCase();
+        if (word === 'nomkstream') i += 1;
+        else if (word === 'limit') i += 2;
+        else if (word === 'maxlen' || word === 'minid') i += '=~'.includes(args[i + 1]) ? 3 : 2;
+        else return i;
+    }
+}
+
+// An id that Weir's clock made is told to redis-server.
+function withServersId(args, reply) {
+    const at = idIndex(args);
+    if (args[at] !== '*' || typeof reply !== 'string') return args;
+    return args.with ? args.with(at, reply) : args.map((arg, i) => (i === at ? reply : arg));
+}
+
+function trimmingOf(args) {
+    const at = args.findIndex((arg, i) => i > 1 && /^(maxlen|minid)$/i.test(arg) &&
+        args[i + 1] === '~');
+    if (at < 0) return {};
+    return { key: args[1], kind: args[at], threshold: args[at + 2] };
+}
+
+async function scanAll(connection, args) {
+    const found = new Set();
+    let cursor = '0';
+    for (let rounds = 0; rounds < 10_000; rounds++) {
+        const reply = await connection.ok('SCAN', cursor, ...args.slice(2));
+        for (const key of reply[1]) found.add(key);
+        cursor = reply[0];
+        if (cursor === '0') return found;
+    }
+    throw new Error('SCAN does not end');
+}
+
+function showCommand(args) {
+    return args.map((arg) => JSON.stringify(arg.length > 120 ? `${arg.slice(0, 100)}…` : arg))
+        .join(' ');
+}
+
+// Two replies, from a little before where they part.
+function showBoth(weir, redis) {
+    let at = 0;
+    while (at < weir.length && weir[at] === redis[at]) at++;
+    const from = at < SHOWN_MAX / 2 ? 0 : at - 200;
+    return `weir:  ${show(weir, from)}\nredis: ${show(redis, from)}`;
+}
+
+function show(raw, from) {
+    const text = JSON.stringify(raw.toString('latin1', from, from + SHOWN_MAX));
+    return `${from ? `(from ${from}) ` : ''}${text} (${raw.length} bytes)`;
+}
