@@ -1,0 +1,328 @@
+#include "tests/unit/session_fixture.h"
+
+static void a_protocol_error_is_told_and_ends_the_session(void **state)
+{
+    (void)state;
+    feed("echo a\r\n*1\r\n:1\r\necho b\r\n");
+    assert_sends("$1\r\na\r\n-ERR Protocol error: expected '$', got ':'\r\n");
+    assert_int_equal(session_ending(session), SESSION_FINISHING);
+    feed("echo b\r\n");
+    assert_sends("");
+}
+
+static void nothing_runs_after_quit(void **state)
+{
+    (void)state;
+    feed("quit\r\necho a\r\n");
+    assert_sends("+OK\r\n");
+    assert_int_equal(session_ending(session), SESSION_FINISHING);
+}
+
+static void replies_may_be_off_or_skipped(void **state)
+{
+    (void)state;
+    feed("reply skip\r\necho a\r\necho b\r\n");
+    assert_sends("$1\r\nb\r\n");
+    feed("reply off\r\necho a\r\nfoo\r\nreply on\r\necho b\r\n");
+    assert_sends("+OK\r\n$1\r\nb\r\n");
+}
+
+/* ---- waiting ---- */
+
+static void a_waiting_command_runs_again_and_then_what_came_meanwhile(void **state)
+{
+    (void)state;
+    feed("echo a\r\nlater b\r\necho c\r\n");
+    assert_sends("$1\r\na\r\n");
+    assert_true(session_waiting(session));
+    feed("echo d\r\n");
+    assert_sends("");
+    session_resume(session);
+    assert_false(session_waiting(session));
+    assert_int_equal(destroyed, 1);
+    assert_sends(""); /* gated */
+    broker.durable = 1;
+    assert_sends("*2\r\n$1\r\nb\r\n:2\r\n$1\r\nc\r\n$1\r\nd\r\n");
+}
+
+static void what_a_waiting_command_wrote_is_taken_back_with_its_gate(void **state)
+{
+    (void)state;
+    feed("later b\r\n");
+    assert_int_equal(session_output_size(session), 0);
+    assert_non_null(session_push_begin(session));
+    reply_status(&session->reply, "push");
+    session_push_end(session);
+    assert_sends("+push\r\n");
+}
+
+static void input_of_a_waiting_session_is_bounded(void **state)
+{
+    char text[4096];
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    feed("later b\r\n");
+    for (size_t fed = 0; fed < SESSION_INPUT_WAITING_MAX; fed += sizeof(text) - 1) {
+        assert_true(session_wants_input(session));
+        feed(text);
+    }
+    assert_false(session_wants_input(session));
+    session_resume(session);
+    assert_int_equal(session_ending(session), SESSION_FINISHING); /* no line is that long */
+}
+
+static void writers_wait_for_room_in_the_log(void **state)
+{
+    (void)state;
+    broker.stalled = true;
+    feed("echo a\r\nwrite b\r\n");
+    assert_sends("$1\r\na\r\n");
+    assert_ptr_equal(broker.waiting.next, &session->wait_link);
+    broker.stalled = false;
+    session_resume(session);
+    assert_sends("$1\r\nb\r\n");
+    assert_true(list_empty(&broker.waiting));
+}
+
+static void a_pause_holds_commands_up(void **state)
+{
+    (void)state;
+    broker.paused = true;
+    feed("echo a\r\n");
+    assert_sends("");
+    session_resume(session); /* too early: it waits again */
+    assert_true(session_waiting(session));
+    broker.paused = false;
+    session_resume(session);
+    assert_sends("$1\r\na\r\n");
+}
+
+/* ---- closing ---- */
+
+static void closing_while_waiting_destroys_the_work(void **state)
+{
+    (void)state;
+    broker.stalled = true;
+    feed("later b\r\n");
+    session_close(session);
+    session = NULL;
+    assert_int_equal(destroyed, 1);
+    assert_int_equal(runs, 1);
+}
+
+static void a_closed_session_leaves_the_list_it_waits_in(void **state)
+{
+    (void)state;
+    broker.stalled = true;
+    feed("write b\r\n");
+    session_close(session);
+    session = NULL;
+    assert_true(list_empty(&broker.waiting));
+}
+
+static void a_held_session_outlives_its_connection(void **state)
+{
+    (void)state;
+    feed("later b\r\n");
+    session_hold(session);
+    session_close(session);
+    assert_int_equal(destroyed, 0);
+    assert_null(session->conn);
+    session_resume(session); /* nothing runs any more */
+    assert_int_equal(runs, 1);
+    assert_false(session_release(session));
+    assert_int_equal(destroyed, 1);
+    session = NULL;
+}
+
+static void the_end_of_input_ends_an_idle_session(void **state)
+{
+    (void)state;
+    feed("echo a\r\n");
+    session_input_end(session);
+    assert_int_equal(session_ending(session), SESSION_FINISHING);
+    assert_sends("$1\r\na\r\n");
+}
+
+static void the_end_of_input_aborts_a_blocked_session(void **state)
+{
+    (void)state;
+    feed("later b\r\n");
+    session_input_end(session);
+    assert_int_equal(session_ending(session), SESSION_ABORTED);
+    session_resume(session);
+    assert_int_equal(runs, 1);
+}
+
+static void a_fetch_under_way_is_answered_after_the_end_of_input(void **state)
+{
+    (void)state;
+    feed("later b\r\necho c\r\n");
+    session_hold(session);
+    session_input_end(session);
+    assert_int_equal(session_ending(session), SESSION_OPEN);
+    assert_true(session_release(session));
+    session_resume(session);
+    assert_int_equal(session_ending(session), SESSION_FINISHING);
+    broker.durable = 1;
+    assert_sends("*2\r\n$1\r\nb\r\n:2\r\n$1\r\nc\r\n");
+}
+
+/* ---- gates ---- */
+
+static void a_gate_holds_the_whole_reply_and_what_follows(void **state)
+{
+    (void)state;
+    feed("echo a\r\ngate 1\r\necho b\r\ngate 2\r\n");
+    assert_sends("$1\r\na\r\n");
+    broker.durable = 1;
+    assert_sends("*1\r\n:1\r\n$1\r\nb\r\n");
+    broker.durable = 2;
+    assert_sends("*1\r\n:2\r\n");
+    feed("gate 2\r\n");
+    assert_sends("*1\r\n:2\r\n");
+}
+
+static void a_suppressed_reply_leaves_no_gate(void **state)
+{
+    (void)state;
+    feed("reply off\r\ngate 9\r\nreply on\r\n");
+    assert_sends("+OK\r\n");
+}
+
+static void a_reply_that_shows_a_lost_write_becomes_an_error(void **state)
+{
+    (void)state;
+    broker.failed = true;
+    feed("gate 1\r\n");
+    assert_sends("-MISCONF Errors writing to the commit log; this key holds writes that are not "
+                 "durable\r\n");
+    feed("gate 0\r\n");
+    assert_sends("*1\r\n:0\r\n");
+}
+
+static void writes_are_refused_when_the_store_has_failed(void **state)
+{
+    (void)state;
+    broker.failed = true;
+    feed("write b\r\n");
+    assert_sends("-MISCONF Errors writing to the commit log. Commands that may change data are "
+                 "refused until a restart; see INFO persistence.\r\n");
+}
+
+/* ---- limits ---- */
+
+static void output_that_piles_up_stops_commands_until_it_is_sent(void **state)
+{
+    (void)state;
+    feed("big 50000000\r\nbig 50000000\r\nbig 7\r\necho a\r\n");
+    assert_int_equal(session_output_size(session), 100000000);
+    assert_false(session_wants_input(session));
+    assert_false(session_has_commands(session));
+    drop_output();
+    assert_true(session_has_commands(session));
+    session_feed(session, (struct bytes){0});
+    assert_false(session_has_commands(session));
+    assert_true(session_wants_input(session));
+    assert_sends("xxxxxxx$1\r\na\r\n");
+}
+
+static void output_over_the_hard_limit_aborts(void **state)
+{
+    (void)state;
+    broker.options.client_output_buffer_limit.of[OUTPUT_NORMAL].hard_bytes = 1000;
+    feed("big 1000\r\n");
+    assert_int_equal(session_ending(session), SESSION_OPEN);
+    feed("big 1\r\n");
+    assert_int_equal(session_ending(session), SESSION_ABORTED);
+}
+
+static void the_time_over_the_soft_limit_begins_anew_after_a_break(void **state)
+{
+    struct output_limit *limit = &broker.options.client_output_buffer_limit.of[OUTPUT_NORMAL];
+    uint64_t now_us = session->active_us;
+
+    (void)state;
+    *limit = (struct output_limit){.soft_bytes = 100, .soft_seconds = 10};
+    feed("big 200\r\n");
+    session_tick(session, now_us);
+    session_tick(session, now_us + 9000000);
+    drop_output();
+    session_tick(session, now_us + 9500000);
+    feed("big 200\r\n");
+    session_tick(session, now_us + 11000000);
+    session_tick(session, now_us + 20000000);
+    assert_int_equal(session_ending(session), SESSION_OPEN);
+    session_tick(session, now_us + 22000000);
+    assert_int_equal(session_ending(session), SESSION_ABORTED);
+}
+
+static void a_command_over_the_input_limit_aborts(void **state)
+{
+    char text[4096];
+
+    (void)state;
+    broker.options.client_query_buffer_limit = 10000;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    feed("*2\r\n$4\r\necho\r\n$1000000\r\n");
+    for (int i = 0; i < 3; i++)
+        feed(text);
+    assert_int_equal(session_ending(session), SESSION_ABORTED);
+}
+
+static void an_idle_session_gives_its_memory_back(void **state)
+{
+    size_t at_first = session_memory(session).total;
+
+    (void)state;
+    feed("*2\r\n$4\r\necho\r\n$10\r\n0123456789\r\n");
+    drop_output();
+    assert_true(session_memory(session).total > at_first);
+    session_tick(session, session->active_us + 10000000);
+    assert_int_equal(session_memory(session).total, at_first);
+    feed("echo a\r\n");
+    assert_sends("$1\r\na\r\n");
+}
+
+static void arguments_are_one_span_of_wire(void **state)
+{
+    (void)state;
+    broker.paused = true;
+    feed("write a 'b c'\r\n");
+    assert_true(bytes_equal(session_wire(session, 1, 2), BYTES("$1\r\na\r\n$3\r\nb c\r\n")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_protocol_error_is_told_and_ends_the_session),
+        TEST(nothing_runs_after_quit),
+        TEST(replies_may_be_off_or_skipped),
+        TEST(a_waiting_command_runs_again_and_then_what_came_meanwhile),
+        TEST(what_a_waiting_command_wrote_is_taken_back_with_its_gate),
+        TEST(input_of_a_waiting_session_is_bounded),
+        TEST(writers_wait_for_room_in_the_log),
+        TEST(a_pause_holds_commands_up),
+        TEST(closing_while_waiting_destroys_the_work),
+        TEST(a_closed_session_leaves_the_list_it_waits_in),
+        TEST(a_held_session_outlives_its_connection),
+        TEST(the_end_of_input_ends_an_idle_session),
+        TEST(the_end_of_input_aborts_a_blocked_session),
+        TEST(a_fetch_under_way_is_answered_after_the_end_of_input),
+        TEST(a_gate_holds_the_whole_reply_and_what_follows),
+        TEST(a_suppressed_reply_leaves_no_gate),
+        TEST(a_reply_that_shows_a_lost_write_becomes_an_error),
+        TEST(writes_are_refused_when_the_store_has_failed),
+        TEST(output_that_piles_up_stops_commands_until_it_is_sent),
+        TEST(output_over_the_hard_limit_aborts),
+        TEST(the_time_over_the_soft_limit_begins_anew_after_a_break),
+        TEST(a_command_over_the_input_limit_aborts),
+        TEST(an_idle_session_gives_its_memory_back),
+        TEST(arguments_are_one_span_of_wire),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
