@@ -458,10 +458,10 @@ enum flow xread_command(struct session *session)
     }
     if (access != ACCESS_READY)
         return flow_of(access);
-    if (read->served == 0)
-        return block(session, read);
     if (read->went_cold)
         session_gate(session, store_last(session->broker->store));
+    if (read->served == 0)
+        return block(session, read);
     if (session->reply.version == 2)
         reply_array(&session->reply, read->served);
     else

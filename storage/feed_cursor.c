@@ -277,6 +277,14 @@ static bool shown(const struct feed_cursor *cursor, const struct entry *entry)
            (cursor->is_writable || !feed_deleted(cursor->feed, entry->id));
 }
 
+/* The walk ends before this entry, whether it is live or not. */
+static bool beyond(const struct feed_cursor *cursor, const struct entry *entry)
+{
+    if (cursor->reverse)
+        return id_less(entry->id, cursor->from);
+    return id_less(cursor->to, entry->id) && (!cursor->stops || id_less(entry->id, cursor->stop));
+}
+
 /* A piece that ends in deleted entries must not be found again. */
 static void leave_piece(struct feed_cursor *cursor)
 {
@@ -323,6 +331,7 @@ enum err feed_cursor_next(struct feed_cursor *cursor, struct entry *out)
         }
         if (err != ERR_OK)
             return err;
+        cursor->ended = beyond(cursor, &entry);
         if (!shown(cursor, &entry))
             continue;
         move_past(cursor, entry.id);

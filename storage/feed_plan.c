@@ -47,10 +47,11 @@ static enum err keep_all(struct trim_plan *plan)
 /* Every entry that is there goes; the added one stays unless it is too old itself. */
 static enum err remove_all(struct trim_plan *plan, uint64_t removed)
 {
-    bool stays =
-        plan->adding && (plan->trim.kind == TRIM_MAXLEN ? plan->trim.maxlen > 0
-                                                        : !id_less(plan->added, plan->trim.minid));
-    if (stays)
+    const struct trim *trim = &plan->trim;
+    bool young =
+        trim->kind == TRIM_MAXLEN ? trim->maxlen > 0 : !id_less(plan->added, trim->minid);
+    bool enough = trim->limit > 0 && removed >= trim->limit;
+    if (plan->adding && (young || enough))
         return decide(plan, plan->added, removed);
     return decide(plan, ID_MAX, removed + (plan->adding ? 1 : 0));
 }

@@ -149,10 +149,16 @@ enum err store_recover(struct store *store, struct buf *reason)
     return err;
 }
 
-static void dirty_forget(struct dirty *dirty)
+/* Objects of flushed namespaces are in no table: nobody else knows them. */
+static void dirty_forget(struct store *store, uint8_t side)
 {
-    while (!list_empty(&dirty->objects))
-        list_remove(dirty->objects.next);
+    struct dirty *dirty = &store->sides[side];
+    while (!list_empty(&dirty->objects)) {
+        struct object *object = container_of(dirty->objects.next, struct object, links[side]);
+        list_remove(&object->links[side]);
+        if (object->detached)
+            object_destroy(object);
+    }
     dirty_deinit(dirty);
 }
 
@@ -165,8 +171,8 @@ void store_close(struct store *store)
             (unsigned long long)store->durable_lsn);
     if (store->log != NULL)
         commit_log_close(store->log);
-    dirty_forget(&store->sides[0]);
-    dirty_forget(&store->sides[1]);
+    dirty_forget(store, 0);
+    dirty_forget(store, 1);
     catalog_deinit(&store->catalog);
     buf_deinit(&store->record);
     mem_free(store);

@@ -53,9 +53,9 @@ MUST_CHECK enum err store_open(struct disk *disk, struct ranges *ranges,
                                struct buf *reason, struct store **out);
 MUST_CHECK enum err store_recover(struct store *store, struct buf *reason);
 
-/* Finishes the record and the fold under way, ends the threads. Objects of the dirty sets are not
- * destroyed but taken out of their lists; call store_fold and wait for it before, to leave an empty
- * log behind. */
+/* Finishes the record and the fold under way, ends the threads. Objects of the dirty sets are taken
+ * out of their lists, and destroyed only if they are detached (no table has them); call store_fold
+ * and wait for it before, to leave an empty log behind. */
 void store_close(struct store *store);
 
 struct catalog *store_catalog(struct store *store);

@@ -17,8 +17,8 @@ function without(value, names) {
     return [...asMap(value)].filter(([name]) => !names.includes(name));
 }
 
-// XSETID below the greatest deleted id is refused with this since Redis 7.2; Redis 7.0 takes it, and
-// is therefore not asked.
+// XSETID below the greatest deleted id is refused with this since Redis 7.2; Redis 7.0 takes it,
+// and is therefore not asked.
 export const XSETID_TOO_SMALL =
     'ERR The ID specified in XSETID is smaller than current max_deleted_entry_id';
 
@@ -100,6 +100,14 @@ export const DIFFERENCES = [
         agrees: ({ weir, redis }) => redis.value?.message ===
             'ERR Elements are too large to be stored' && weir.value?.message ===
             'ERR The ID specified in XADD is equal or smaller than the target stream top item',
+    },
+    {
+        name: 'XREAD from +',
+        reason: 'since Redis 7.4; 7.0 refuses it',
+        applies: (name, args) => name === 'xread' && args.includes('+'),
+        agrees: ({ weir, redis }) => redis.value?.message ===
+            'ERR Invalid stream ID specified as stream command argument' &&
+            !(weir.value instanceof ReplyError),
     },
     {
         name: 'XREAD, the text about unbalanced lists',

@@ -426,7 +426,7 @@ static void the_command_line_overrides_the_file(void **state)
         OPTIONS_RUN);
     assert_int_equal(fixture->options.port, 7001);
     assert_int_equal(fixture->options.databases, 3);
-    assert_string_equal(fixture->options.bind, "127.0.0.1 -::1");
+    assert_string_equal(fixture->options.bind, "127.0.0.1 ::1");
 }
 
 static void a_number_may_be_negative_on_the_command_line(void **state)

@@ -24,7 +24,7 @@ const COUNTS = ['0', '1', '2', '3', '5', '10', '100', '1000000', '92233720368547
 const COUNTS_INVALID = ['-1', '-5', '-9223372036854775808', '9223372036854775808', 'x', '', '1.5',
     ' 1', '01', '+1', '18446744073709551615'];
 
-const TYPES = ['stream', 'string', 'Stream'];
+const TYPES = ['stream', 'stream', 'string', 'Stream', ''];
 
 export class Generator {
     constructor(random, options = {}) {

@@ -199,8 +199,8 @@ export function redis(test, options = {}) {
     return makeServer(test, process.env.REDIS_SERVER ?? 'redis-server', { ...options, args });
 }
 
-// Weir's options for folds at `folds` and the smallest caches, so that folding and cold reads happen
-// all the time. (A commit record may not be larger than a fold.)
+// Weir's options for folds at `folds` and the smallest caches, so that folding and cold reads
+// happen all the time. (A commit record may not be larger than a fold.)
 export function smallMemory(folds) {
     return ['--fold-bytes', folds, '--commit-record-bytes', folds, '--resident-bytes', '1mb',
         '--block-cache-bytes', '1mb'];

@@ -91,7 +91,8 @@ export class Twin {
         const info = await this.pairs[index].redis.call('XINFO', 'STREAM', args[1]);
         const deleted = asMap(info).get('max-deleted-entry-id');
         const [, ms, sequence] = /(\d+)-?(\d*)/.exec(args[2]);
-        assert.ok(idBefore(`${ms}-${sequence || 0}`, deleted), `refused\n${this.story(index, args)}`);
+        assert.ok(idBefore(`${ms}-${sequence || 0}`, deleted),
+            `wrongly refused\n${this.story(index, args)}`);
     }
 
     async wholeScan(index, args) {

@@ -1,0 +1,153 @@
+#include "storage/catalog.h"
+
+#include "tests/unit/unit.h"
+
+static struct random dice;
+
+static void random_catalog(struct catalog *catalog)
+{
+    catalog_init(catalog, 1 + (uint32_t)random_below(&dice, 40), random_u64(&dice));
+    catalog->fold_lsn = random_u64(&dice) >> random_below(&dice, 64);
+    catalog->next_feed = random_u64(&dice) >> random_below(&dice, 64);
+    for (uint32_t i = 0; i < catalog->count; i++) {
+        if (random_below(&dice, 3) == 0)
+            catalog->databases[i].space = catalog->next_space++;
+        catalog->databases[i].keys = random_u64(&dice) >> random_below(&dice, 64);
+    }
+}
+
+static void check_equal(const struct catalog *a, const struct catalog *b)
+{
+    assert_int_equal(a->fold_lsn, b->fold_lsn);
+    assert_int_equal(a->hash_seed, b->hash_seed);
+    assert_int_equal(a->next_feed, b->next_feed);
+    assert_int_equal(a->next_space, b->next_space);
+    assert_int_equal(a->count, b->count);
+    for (uint32_t i = 0; i < a->count; i++) {
+        assert_int_equal(a->databases[i].space, b->databases[i].space);
+        assert_int_equal(a->databases[i].keys, b->databases[i].keys);
+    }
+}
+
+/* Decodes a copy of exactly this size. */
+static enum err decode(const char *data, size_t len, struct catalog *out)
+{
+    char *copy = malloc(len + 1);
+    memcpy(copy + 1, data, len);
+    enum err err = catalog_decode(bytes_of(copy + 1, len), out);
+    free(copy);
+    return err;
+}
+
+static void databases_have_namespaces_of_their_own(void **state)
+{
+    (void)state;
+    struct catalog catalog;
+    catalog_init(&catalog, 3, 5);
+    catalog_grow(&catalog, 2);
+    assert_int_equal(catalog.count, 3);
+    catalog_grow(&catalog, 5);
+    assert_int_equal(catalog.count, 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(catalog.databases[i].space, i + 1);
+        assert_int_equal(catalog.databases[i].keys, 0);
+    }
+    assert_int_equal(catalog.next_space, 6);
+    catalog_deinit(&catalog);
+}
+
+static void a_copy_is_apart(void **state)
+{
+    (void)state;
+    struct catalog catalog, copy;
+    random_catalog(&catalog);
+    catalog_copy(&copy, &catalog);
+    check_equal(&catalog, &copy);
+    copy.databases[0].keys++;
+    assert_int_not_equal(catalog.databases[0].keys, copy.databases[0].keys);
+    catalog_deinit(&catalog);
+    catalog_deinit(&copy);
+}
+
+static void a_row_is_read_back_and_every_truncation_refused(void **state)
+{
+    (void)state;
+    struct buf row;
+    buf_init(&row);
+    for (int i = 0; i < 200; i++) {
+        struct catalog catalog, read;
+        random_catalog(&catalog);
+        row.len = 0;
+        catalog_encode(&row, &catalog);
+        for (size_t len = 0; len < row.len; len++)
+            assert_int_equal(decode(row.data, len, &read), ERR_CORRUPT);
+        assert_int_equal(decode(row.data, row.len, &read), ERR_OK);
+        check_equal(&catalog, &read);
+        catalog_deinit(&read);
+        catalog_deinit(&catalog);
+    }
+    buf_deinit(&row);
+}
+
+static void garbage_is_refused_or_read_within_its_bounds(void **state)
+{
+    (void)state;
+    struct buf row;
+    buf_init(&row);
+    for (int i = 0; i < 20000; i++) {
+        struct catalog catalog, read;
+        random_catalog(&catalog);
+        row.len = 0;
+        catalog_encode(&row, &catalog);
+        for (uint64_t j = 1 + random_below(&dice, 4); j > 0; j--)
+            row.data[random_below(&dice, row.len)] = (char)random_u64(&dice);
+        enum err err = decode(row.data, row.len, &read);
+        assert_true(err == ERR_OK || err == ERR_CORRUPT || err == ERR_TOO_NEW);
+        if (err == ERR_OK)
+            catalog_deinit(&read);
+        catalog_deinit(&catalog);
+    }
+    buf_deinit(&row);
+}
+
+static void a_newer_format_is_too_new(void **state)
+{
+    (void)state;
+    struct buf row;
+    struct catalog catalog;
+    buf_init(&row);
+    buf_put_u16(&row, CATALOG_FORMAT + 1);
+    assert_int_equal(catalog_decode(buf_bytes(&row), &catalog), ERR_TOO_NEW);
+    buf_deinit(&row);
+}
+
+static void a_namespace_that_was_never_given_out_is_corrupt(void **state)
+{
+    (void)state;
+    static const uint32_t spaces[] = {0, 3, UINT32_MAX};
+    for (int i = 0; i < 3; i++) {
+        struct catalog catalog, read;
+        catalog_init(&catalog, 2, 1);
+        catalog.databases[1].space = spaces[i];
+        struct buf row;
+        buf_init(&row);
+        catalog_encode(&row, &catalog);
+        assert_int_equal(catalog_decode(buf_bytes(&row), &read), ERR_CORRUPT);
+        catalog_deinit(&catalog);
+        buf_deinit(&row);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(databases_have_namespaces_of_their_own),
+        cmocka_unit_test(a_copy_is_apart),
+        cmocka_unit_test(a_row_is_read_back_and_every_truncation_refused),
+        cmocka_unit_test(garbage_is_refused_or_read_within_its_bounds),
+        cmocka_unit_test(a_newer_format_is_too_new),
+        cmocka_unit_test(a_namespace_that_was_never_given_out_is_corrupt),
+    };
+    random_init(&dice, unit_seed());
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
