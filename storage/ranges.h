@@ -8,8 +8,9 @@
  * ERR_COLD where that is not enough, never a wrong row and never a wrong ERR_NOT_FOUND or ERR_END:
  * it does not block, so the loop may use it. TIER_DISK reads everything and may block: readers and
  * the folder only. What TIER_DISK has read is in memory afterwards, until something else takes its
- * place; but next to many rows under a range deletion an iterator may be cold again and again, so a
- * caller goes on with the rows that a reader has read and does not ask memory for them once more.
+ * place, but for two cases that may be cold again and again: a row with an empty value, and an
+ * iterator next to many rows under a range deletion. So a caller goes on with the rows that a
+ * reader has read and does not wait for memory to have them.
  *
  * Threads: everything may be called from any thread; one iterator or batch by one thread at a
  * time. */

@@ -4,49 +4,39 @@
 
 #include "base/alloc.h"
 
-static enum err get(struct rocks *rocks, struct bytes key, enum tier tier, struct buf *value,
-                    bool *empty)
+enum err rocks_get_pinned(struct rocks *rocks, const rocksdb_readoptions_t *options, enum tier tier,
+                          struct bytes key, rocksdb_pinnableslice_t **out)
 {
     char *words = NULL;
     rocksdb_pinnableslice_t *slice =
-        rocksdb_get_pinned(rocks->db, rocks->options.get[tier], key.data, key.len, &words);
+        rocksdb_get_pinned(rocks->db, options, key.data, key.len, &words);
     if (words != NULL)
         return rocks_read_error(rocks, words);
     if (slice == NULL)
         return ERR_NOT_FOUND;
     size_t len;
-    const char *data = rocksdb_pinnableslice_value(slice, &len);
-    buf_add(value, data, len);
-    *empty = len == 0;
-    rocksdb_pinnableslice_destroy(slice);
+    (void)rocksdb_pinnableslice_value(slice, &len);
+    if (len == 0 && tier == TIER_MEMORY) {
+        rocksdb_pinnableslice_destroy(slice);
+        return ERR_COLD;
+    }
+    *out = slice;
     return ERR_OK;
-}
-
-/* Asks again while an iterator that has been to the key keeps all its tables open. */
-static enum err get_empty(struct rocks *rocks, struct bytes key, struct buf *value)
-{
-    rocksdb_iterator_t *iterator = rocksdb_create_iterator(rocks->db, rocks->options.pin);
-    rocksdb_iter_seek(iterator, key.data, key.len);
-    char *words = NULL;
-    rocksdb_iter_get_error(iterator, &words);
-    bool empty;
-    enum err err = words != NULL ? rocks_read_error(rocks, words)
-                                 : get(rocks, key, TIER_MEMORY, value, &empty);
-    rocksdb_iter_destroy(iterator);
-    return err;
 }
 
 static enum err rocks_get(struct ranges *ranges, struct bytes key, enum tier tier,
                           struct buf *value)
 {
     struct rocks *rocks = rocks_of(ranges);
-    bool empty = false;
-    enum err err = get(rocks, key, tier, value, &empty);
-    /* A get that may not read says "found, empty" where the key may be in a table that is not open
-     * (RocksDB's TableCache::Get, MarkKeyMayExist). */
-    if (err == ERR_OK && empty && tier == TIER_MEMORY)
-        return get_empty(rocks, key, value);
-    return err;
+    rocksdb_pinnableslice_t *slice;
+    enum err err = rocks_get_pinned(rocks, rocks->options.get[tier], tier, key, &slice);
+    if (err != ERR_OK)
+        return err;
+    size_t len;
+    const char *data = rocksdb_pinnableslice_value(slice, &len);
+    buf_add(value, data, len);
+    rocksdb_pinnableslice_destroy(slice);
+    return ERR_OK;
 }
 
 static uint64_t property(struct rocks *rocks, const char *name)

@@ -7,14 +7,15 @@
 #include "storage/ranges_internal.h"
 #include "storage/ranges_rocks.h"
 
+struct rocksdb_pinnableslice_t;
+
 /* RocksDB's option objects; they live as long as the database. */
 struct rocks_options {
     struct rocksdb_options_t *database;
     struct rocksdb_options_t *writer; /* of batches: without the bottom's compression */
     struct rocksdb_envoptions_t *writer_env;
     struct rocksdb_ingestexternalfileoptions_t *ingest;
-    struct rocksdb_readoptions_t *get[2]; /* by tier; these and `pin` are shared by all threads */
-    struct rocksdb_readoptions_t *pin;    /* TIER_MEMORY, of an iterator that keeps tables open */
+    struct rocksdb_readoptions_t *get[2]; /* by tier; shared by all threads */
     struct rocksdb_cache_t *cache;
 };
 
@@ -33,6 +34,14 @@ static inline struct rocks *rocks_of(struct ranges *ranges)
 {
     return (struct rocks *)ranges;
 }
+
+/* ranges_rocks.c */
+/* The row's value; returns owned. In TIER_MEMORY an empty value is ERR_COLD: a get that may not
+ * read says "found, empty" where the key may be in a table that is not open (RocksDB's
+ * TableCache::Get, MarkKeyMayExist). */
+MUST_CHECK enum err rocks_get_pinned(struct rocks *rocks,
+                                     const struct rocksdb_readoptions_t *options, enum tier tier,
+                                     struct bytes key, struct rocksdb_pinnableslice_t **out);
 
 /* ranges_rocks_options.c */
 void rocks_options_init(struct rocks_options *options, const struct ranges_rocks_options *settings);

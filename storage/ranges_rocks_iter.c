@@ -69,8 +69,6 @@ struct ranges_iter *rocks_iter_open(struct ranges *ranges, struct bytes lower, s
     iter->get_options = options_of(iter);
     iter->walk_options = options_of(iter);
     rocksdb_readoptions_set_ignore_range_deletions(iter->walk_options, 1);
-    /* The walk's tables stay open for the gets: see get_pinned_row. */
-    rocksdb_readoptions_set_pin_data(iter->walk_options, tier == TIER_MEMORY);
     iter->walk = rocksdb_create_iterator(rocks->db, iter->walk_options);
     return &iter->base;
 }
@@ -127,19 +125,6 @@ static void step(rocksdb_iterator_t *iterator, bool up)
         rocksdb_iter_prev(iterator);
 }
 
-/* Of the row that the walk stands on. ERR_NOT_FOUND: a range deletion hides it. In TIER_MEMORY a
- * get may be wrong about a row in a table that is not open (rocks_get), but the walk has been in
- * all tables that could hold this one and pins them. */
-static enum err get_pinned_row(struct rocks_iter *iter)
-{
-    struct bytes key = key_of(iter->walk);
-    char *words = NULL;
-    iter->value = rocksdb_get_pinned(iter->rocks->db, iter->get_options, key.data, key.len, &words);
-    if (words != NULL)
-        return rocks_read_error(iter->rocks, words);
-    return iter->value == NULL ? ERR_NOT_FOUND : ERR_OK;
-}
-
 static enum err skip_hidden(struct rocks_iter *iter, bool up)
 {
     if (iter->tier == TIER_MEMORY)
@@ -160,8 +145,9 @@ static enum err stand(struct rocks_iter *iter, bool up)
     for (unsigned hidden = 1;; hidden++) {
         enum err err = where(iter, iter->walk);
         if (err == ERR_OK)
-            err = get_pinned_row(iter);
-        if (err != ERR_NOT_FOUND)
+            err = rocks_get_pinned(iter->rocks, iter->get_options, iter->tier, key_of(iter->walk),
+                                   &iter->value);
+        if (err != ERR_NOT_FOUND) /* a range deletion hides it */
             return err;
         if (hidden < HIDDEN_MAX) {
             step(iter->walk, up);

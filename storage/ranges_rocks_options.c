@@ -186,14 +186,10 @@ void rocks_options_init(struct rocks_options *options, const struct ranges_rocks
     rocksdb_ingestexternalfileoptions_set_move_files(options->ingest, 1);
     options->get[TIER_MEMORY] = rocks_read_options(TIER_MEMORY);
     options->get[TIER_DISK] = rocks_read_options(TIER_DISK);
-    options->pin = rocks_read_options(TIER_MEMORY);
-    rocksdb_readoptions_set_pin_data(options->pin, 1);
-    rocksdb_readoptions_set_ignore_range_deletions(options->pin, 1);
 }
 
 void rocks_options_deinit(struct rocks_options *options)
 {
-    rocksdb_readoptions_destroy(options->pin);
     rocksdb_readoptions_destroy(options->get[TIER_MEMORY]);
     rocksdb_readoptions_destroy(options->get[TIER_DISK]);
     rocksdb_ingestexternalfileoptions_destroy(options->ingest);

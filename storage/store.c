@@ -73,10 +73,8 @@ static enum err write_catalog(struct store *store)
 static enum err load_catalog(struct store *store, struct buf *reason)
 {
     enum err err = read_catalog(store);
-    if (err == ERR_OK) {
-        catalog_grow(&store->catalog, store->options.databases);
+    if (err == ERR_OK)
         return ERR_OK;
-    }
     buf_addf(reason, "read catalog");
     if (err != ERR_NOT_FOUND)
         return err;
@@ -123,6 +121,53 @@ static enum err replay_record(void *context, uint64_t lsn, struct bytes payload)
     return err == ERR_END ? ERR_OK : err;
 }
 
+/* The open record is empty: everything in the set is in records below next_lsn. */
+static void seal(struct store *store)
+{
+    struct dirty *dirty = &store->sides[store->side];
+    store->fold_sealed = store->fold_asked;
+    store->catalog.fold_lsn = store->next_lsn - 1;
+    catalog_copy(&dirty->catalog, &store->catalog);
+    store->side ^= 1;
+    store->fold = FOLD_SEALED;
+}
+
+/* True when the sealed set is gone. */
+static bool release_some(struct store *store)
+{
+    uint8_t side = store->side ^ 1;
+    struct dirty *dirty = &store->sides[side];
+    for (int i = 0; i < RELEASE_PER_TURN && !list_empty(&dirty->objects); i++) {
+        struct object *object = container_of(dirty->objects.next, struct object, links[side]);
+        if (dirty_release(dirty, object, side) || object->detached)
+            store->hooks.clean(store->hooks.context, object);
+    }
+    if (!list_empty(&dirty->objects))
+        return false;
+    dirty_deinit(dirty);
+    dirty_init(dirty);
+    return true;
+}
+
+/* Makes the databases that the configuration has and the store has not. On disk before anything is
+ * written to them: their namespaces must not depend on how often the store was started. Only after
+ * the replay, whose ops may give out namespaces. */
+static enum err grow_databases(struct store *store)
+{
+    if (store->options.databases <= store->catalog.count)
+        return ERR_OK;
+    catalog_grow(&store->catalog, store->options.databases);
+    seal(store);
+    uint8_t side = store->side ^ 1;
+    enum err err = fold_write(store->ranges, &store->sides[side], side);
+    if (err != ERR_OK)
+        return err;
+    while (!release_some(store))
+        ;
+    store->fold = FOLD_IDLE;
+    return ERR_OK;
+}
+
 enum err store_recover(struct store *store, struct buf *reason)
 {
     uint64_t started = clock_mono_us();
@@ -137,6 +182,11 @@ enum err store_recover(struct store *store, struct buf *reason)
     LOG(LOG_NOTICE, "recovered", "records=%llu next_lsn=%llu ms=%llu",
         (unsigned long long)(store->next_lsn - first), (unsigned long long)store->next_lsn,
         (unsigned long long)(clock_mono_us() - started) / 1000);
+    reason->len = 0;
+    buf_addf(reason, "write catalog");
+    err = grow_databases(store);
+    if (err != ERR_OK)
+        return err;
     reason->len = 0;
     buf_addf(reason, "start threads");
     err = committer_start(store->log, store->options.sync, store->hooks.wake, store->hooks.context,
@@ -256,39 +306,11 @@ static bool wants_fold(const struct store *store)
     return dirty->bytes >= store->options.fold_bytes || store->fold_asked > store->fold_sealed;
 }
 
-/* The open record is empty: everything in the set is in records below next_lsn. */
-static void seal(struct store *store)
-{
-    struct dirty *dirty = &store->sides[store->side];
-    store->fold_sealed = store->fold_asked;
-    store->catalog.fold_lsn = store->next_lsn - 1;
-    catalog_copy(&dirty->catalog, &store->catalog);
-    store->side ^= 1;
-    store->fold = FOLD_SEALED;
-}
-
 static void submit_fold(struct store *store)
 {
     store->fold_started_us = clock_mono_us();
     store->fold = FOLD_WRITING;
     folder_submit(store->folder, &store->sides[store->side ^ 1], store->side ^ 1);
-}
-
-/* True when the sealed set is gone. */
-static bool release_some(struct store *store)
-{
-    uint8_t side = store->side ^ 1;
-    struct dirty *dirty = &store->sides[side];
-    for (int i = 0; i < RELEASE_PER_TURN && !list_empty(&dirty->objects); i++) {
-        struct object *object = container_of(dirty->objects.next, struct object, links[side]);
-        if (dirty_release(dirty, object, side) || object->detached)
-            store->hooks.clean(store->hooks.context, object);
-    }
-    if (!list_empty(&dirty->objects))
-        return false;
-    dirty_deinit(dirty);
-    dirty_init(dirty);
-    return true;
 }
 
 bool store_turn_end(struct store *store)

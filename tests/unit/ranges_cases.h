@@ -131,18 +131,6 @@ static void keys_and_values_are_any_bytes(void **state)
     assert_row(test, BYTES("\377\377"), BYTES("\0\377\0"));
 }
 
-static void an_empty_value_is_found_in_memory_too(void **state)
-{
-    struct ranges_case *test = *state;
-    put_one(test, BYTES("empty"), BYTES(""));
-    assert_row(test, BYTES("empty"), BYTES(""));
-    struct buf value;
-    buf_init(&value);
-    assert_int_equal(ranges_get(test->ranges, BYTES("empty"), TIER_MEMORY, &value), ERR_OK);
-    assert_int_equal(value.len, 0);
-    buf_deinit(&value);
-}
-
 static void a_merge_adds_to_the_end_and_a_missing_row_is_empty(void **state)
 {
     struct ranges_case *test = *state;
@@ -518,7 +506,6 @@ static void random_operations_agree_with_a_model(void **state)
 #define RANGES_CASES                                                                               \
     RANGES_CASE(a_row_is_read_back_and_added_to_the_buffer),                                       \
         RANGES_CASE(keys_and_values_are_any_bytes),                                                \
-        RANGES_CASE(an_empty_value_is_found_in_memory_too),                                        \
         RANGES_CASE(a_merge_adds_to_the_end_and_a_missing_row_is_empty),                           \
         RANGES_CASE(a_deletion_removes_one_row),                                                   \
         RANGES_CASE(a_range_deletion_spares_the_rows_of_its_own_batch),                            \

@@ -7,7 +7,7 @@
 #ifdef WEIR_DEBUG
 #define WORLDS 20
 #else
-#define WORLDS 100
+#define WORLDS 70
 #endif
 #define CRASHES_PER_WORLD 15
 

@@ -8,7 +8,7 @@
 #ifdef WEIR_DEBUG
 #define WORLDS 20
 #else
-#define WORLDS 150
+#define WORLDS 80
 #endif
 #define ROUNDS_PER_WORLD 4
 #define RANGES_PER_FEED  6
