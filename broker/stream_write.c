@@ -379,10 +379,12 @@ static bool setid_allowed(struct session *session, const struct setid *setid,
                           const struct feed_row *row, struct id top)
 {
     const char *error = NULL;
-    if (id_less(setid->last, row->max_deleted_id))
-        error = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
-    else if (row->length > 0 && id_less(setid->last, top))
+    /* MAXDELETEDID can lower what is told of deleted ids, not where they lie in chunks. */
+    bool below_stored = row->length > 0 && id_less(setid->last, row->stored_id);
+    if (row->length > 0 && !id_less(setid->last, row->max_deleted_id) && id_less(setid->last, top))
         error = "ERR The ID specified in XSETID is smaller than the target stream top item";
+    else if (below_stored || id_less(setid->last, row->max_deleted_id))
+        error = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
     else if (row->length > 0 && setid->entries_added >= 0 &&
              row->length > (uint64_t)setid->entries_added)
         error =
@@ -425,7 +427,7 @@ enum flow xsetid_command(struct session *session)
     struct feed_row row = *feed_row(feed);
     if (!setid_allowed(session, &setid, &row, top))
         return FLOW_DONE;
-    if (row.length == 0 && id_less(setid.last, row.last_id))
+    if (row.length == 0 && id_less(setid.last, row.stored_id))
         renew_feed(session, object);
     struct op op = {.kind = OP_SETID,
                     .db = session->db,

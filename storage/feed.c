@@ -57,6 +57,7 @@ size_t feed_append(struct feed *feed, const struct entry *entry)
     row->length++;
     row->entries_added++;
     row->last_id = entry->id;
+    row->stored_id = entry->id;
     return size;
 }
 

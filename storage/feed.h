@@ -25,6 +25,7 @@ struct feed_row {
     struct id last_id;
     struct id first_id; /* first live entry; 0-0 when there is none */
     struct id max_deleted_id;
+    struct id stored_id; /* greatest that a chunk may hold, deleted or not */
     uint64_t length;
     uint64_t entries_added;
     struct id chunk_base; /* of the last chunk, and its bytes, tail included; */

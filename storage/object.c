@@ -68,6 +68,7 @@ void object_row_encode(struct buf *out, const struct object_state *state, uint8_
     buf_put_varint(out, row->entries_added);
     put_id(out, row->chunk_base);
     buf_put_varint(out, row->chunk_bytes);
+    put_id(out, row->stored_id);
     buf_put_varint(out, state->feed->home.slot);
 }
 
@@ -83,6 +84,7 @@ enum err object_row_decode(struct object *object, struct bytes bytes)
     row.entries_added = decoder_varint(&decoder);
     row.chunk_base = take_id(&decoder);
     uint64_t chunk_bytes = decoder_varint(&decoder);
+    row.stored_id = take_id(&decoder);
     uint64_t slot = decoder_varint(&decoder);
     if (decoder.failed || decoder_left(&decoder) > 0 || type != OBJECT_FEED ||
         chunk_bytes > UINT32_MAX || slot >= KEY_SLOTS)

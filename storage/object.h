@@ -4,8 +4,10 @@
  * (storage/feed.h): `side` is the newest. A key that does not exist may have an object too: one of
  * type OBJECT_NONE, because its deletion is not folded yet or because somebody just looked.
  *
- *   object row = type u8 | feed id, last ms, seq, first ms, seq, max deleted ms, seq, length,
- * entries added, chunk base ms, seq, chunk bytes, slot of its chunks: varints (type feed) */
+ *   object row of a feed = type u8 | varints: feed id, last id, first id, greatest deleted id,
+ *                          length, entries added, base id of the last chunk, its bytes,
+ *                          greatest stored id, slot of its chunks
+ *   id                   = ms, seq */
 #ifndef WEIR_STORAGE_OBJECT_H
 #define WEIR_STORAGE_OBJECT_H
 

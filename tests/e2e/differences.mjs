@@ -18,7 +18,8 @@ function without(value, names) {
 }
 
 // XSETID below the greatest deleted id is refused with this since Redis 7.2; Redis 7.0 takes it,
-// and is therefore not asked.
+// and is therefore not asked. Where MAXDELETEDID has lowered what is told, the greatest id that a
+// chunk may hold counts.
 export const XSETID_TOO_SMALL =
     'ERR The ID specified in XSETID is smaller than current max_deleted_entry_id';
 
