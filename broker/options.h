@@ -80,7 +80,7 @@ struct output_limits {
 #define OPTION_TABLE(X)                                                                            \
     X(INTEGER, port, "port", "6379", FORM_RANGE(0, 65535), OPTION_AT_START,                        \
       "TCP port; 0 listens on none")                                                               \
-    X(WORDS, bind, "bind", "127.0.0.1 -::1", FORM_TEXT, OPTION_AT_START,                            \
+    X(WORDS, bind, "bind", "127.0.0.1 -::1", FORM_TEXT, OPTION_AT_START, \
       "addresses to listen on; one with a leading '-' may be missing on this machine")             \
     X(TEXT, dir, "dir", "./data", FORM_RANGE(1, OPTION_TEXT_MAX), OPTION_AT_START,                 \
       "directory of the data; made when missing")                                                  \
@@ -95,13 +95,13 @@ struct output_limits {
     X(BYTES, block_cache_bytes, "block-cache-bytes", "128mb", FORM_RANGE(OPTION_MB, INT64_MAX),    \
       OPTION_AT_START, "memory for blocks read from disk")                                         \
     X(BYTES, commit_record_bytes, "commit-record-bytes", "16mb",                                   \
-      FORM_RANGE(64 * OPTION_KB, OPTION_COMMIT_RECORD_BYTES_MAX), 0,                                                    \
+      FORM_RANGE(64 * OPTION_KB, OPTION_COMMIT_RECORD_BYTES_MAX), 0, \
       "writers wait while the open commit record holds more")                                      \
     X(INTEGER, background_threads, "background-threads", "2", FORM_RANGE(1, 64), OPTION_AT_START,  \
       "threads for compaction")                                                                    \
     X(BYTES, fold_write_rate, "fold-write-rate", "0", FORM_ANY, OPTION_AT_START,                   \
       "bytes a second that folding and compaction may write; 0 is no limit")                       \
-    X(BYTES, copy_bytes_max, "copy-bytes-max", "64mb", FORM_RANGE(0, OPTION_COPY_BYTES_MAX), 0,                \
+    X(BYTES, copy_bytes_max, "copy-bytes-max", "64mb", FORM_RANGE(0, OPTION_COPY_BYTES_MAX), 0, \
       "COPY refuses a feed that is larger")                                                        \
     X(INTEGER, stream_node_max_entries, "stream-node-max-entries", "100", FORM_ANY, 0,             \
       "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")       \

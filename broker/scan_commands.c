@@ -38,7 +38,8 @@
 struct scan_filter {
     struct bytes match; /* "*": all */
     bool match_all;
-    struct bytes type; /* empty: all */
+    struct bytes type;
+    bool all_types;
 };
 
 struct scan_out {
@@ -48,7 +49,7 @@ struct scan_out {
 
 static bool wanted(const struct scan_filter *filter, struct bytes name, enum object_type type)
 {
-    if (filter->type.len > 0 &&
+    if (!filter->all_types &&
         !bytes_equal_nocase(filter->type, bytes_of_string(keys_type_name(type))))
         return false;
     return filter->match_all || glob_match(filter->match, name, false);
@@ -193,7 +194,7 @@ struct scan_args {
 
 static bool parse_scan(struct session *session, struct scan_args *out)
 {
-    struct scan_args args = {.count = SCAN_COUNT, .filter = {BYTES("*"), true, BYTES("")}};
+    struct scan_args args = {.count = SCAN_COUNT, .filter = {BYTES("*"), true, BYTES(""), true}};
     if (!bytes_to_u64(session->argv[1], &args.cursor)) {
         reply_error(&session->reply, "ERR invalid cursor");
         return false;
@@ -210,6 +211,7 @@ static bool parse_scan(struct session *session, struct scan_args *out)
             args.filter.match_all = glob_matches_all(session->argv[i + 1]);
         } else if (more && argument_is(session, i, "type")) {
             args.filter.type = session->argv[i + 1];
+            args.filter.all_types = false;
         }
         if (!more || args.count < 1 ||
             !(argument_is(session, i, "count") || argument_is(session, i, "match") ||
@@ -341,7 +343,8 @@ static void begin_keys(struct session *session, struct scan_work *scan,
 
 enum flow keys_command(struct session *session)
 {
-    struct scan_filter filter = {session->argv[1], glob_matches_all(session->argv[1]), BYTES("")};
+    struct scan_filter filter = {session->argv[1], glob_matches_all(session->argv[1]), BYTES(""),
+                                 true};
     struct scan_work *scan = scan_work_of(session);
     if (!scan->fetched)
         begin_keys(session, scan, &filter);
@@ -376,7 +379,7 @@ enum flow keys_command(struct session *session)
 /* One key that is in memory only, from a random place on. */
 static bool random_in_memory(struct session *session, struct random *random, struct scan_out *out)
 {
-    const struct scan_filter all = {BYTES("*"), true, BYTES("")};
+    const struct scan_filter all = {BYTES("*"), true, BYTES(""), true};
     uint64_t hash = random_u64(random);
     for (int round = 0; round < 2 && out->count == 0; round++) {
         bool last = false;
@@ -396,7 +399,7 @@ static void reply_first(struct session *session, const struct scan_out *out)
 
 enum flow randomkey_command(struct session *session)
 {
-    const struct scan_filter all = {BYTES("*"), true, BYTES("")};
+    const struct scan_filter all = {BYTES("*"), true, BYTES(""), true};
     const struct database *database = keyspace_database(&session->broker->keyspace, session->db);
     struct scan_work *scan = scan_work_of(session);
     struct scan_out out = {&scan->names, 0};

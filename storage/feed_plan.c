@@ -48,8 +48,7 @@ static enum err keep_all(struct trim_plan *plan)
 static enum err remove_all(struct trim_plan *plan, uint64_t removed)
 {
     const struct trim *trim = &plan->trim;
-    bool young =
-        trim->kind == TRIM_MAXLEN ? trim->maxlen > 0 : !id_less(plan->added, trim->minid);
+    bool young = trim->kind == TRIM_MAXLEN ? trim->maxlen > 0 : !id_less(plan->added, trim->minid);
     bool enough = trim->limit > 0 && removed >= trim->limit;
     if (plan->adding && (young || enough))
         return decide(plan, plan->added, removed);

@@ -5,7 +5,7 @@
 #include "storage/fold.h"
 #include "tests/unit/unit.h"
 
-#define SPACE 7
+#define SPACE     7
 #define HASH_SEED 42
 
 static const char *const names[FEED_WORLD_KEYS] = {"a", "b{a}", "c"};
@@ -128,8 +128,7 @@ void feed_world_create(struct feed_world *world, struct feed_key *key)
 {
     touch(world, key);
     struct chunk_home home = {SPACE, key->object->slot, world->next_feed++};
-    *object_state(key->object) =
-        (struct object_state){OBJECT_FEED, feed_create(home, world->side)};
+    *object_state(key->object) = (struct object_state){OBJECT_FEED, feed_create(home, world->side)};
     model_clear(&key->now);
     key->now.exists = true;
 }
@@ -298,8 +297,8 @@ void feed_world_fold(struct feed_world *world)
         seal(world);
         break;
     case WORLD_SEALED:
-        assert_int_equal(
-            fold_write(world->ranges, &world->sides[world->side ^ 1], world->side ^ 1), ERR_OK);
+        assert_int_equal(fold_write(world->ranges, &world->sides[world->side ^ 1], world->side ^ 1),
+                         ERR_OK);
         world->fold = WORLD_WRITTEN;
         break;
     case WORLD_WRITTEN:

@@ -123,8 +123,8 @@ static void garbage_is_never_read_past_its_end(void **state)
         size_t len = (size_t)random_below(&dice, 60);
         char *chunk = malloc(len + 1);
         for (size_t j = 0; j < len; j++)
-            chunk[j + 1] = (char)(random_below(&dice, 3) ? random_below(&dice, 8)
-                                                         : random_u64(&dice));
+            chunk[j + 1] =
+                (char)(random_below(&dice, 3) ? random_below(&dice, 8) : random_u64(&dice));
         struct id base = {random_number(), random_number()};
         struct decoder decoder = decoder_of(bytes_of(chunk + 1, len));
         struct entry entry;

@@ -269,8 +269,8 @@ static void a_failed_fetch_is_the_cursors_error(void **state)
     struct walk walk;
     walk_open(&walk, world, key, ID_MIN, ID_MAX, false);
     assert_true(walk_turn(world, &walk, 1));
-    sim_ranges_disk_set_faults(world->disk, &(struct sim_ranges_faults){
-                                                .read_fails_per_mille = 1000});
+    sim_ranges_disk_set_faults(world->disk,
+                               &(struct sim_ranges_faults){.read_fails_per_mille = 1000});
     fetch_run(&walk.fetch);
     assert_int_equal(feed_cursor_take(&walk.cursor, &walk.fetch), ERR_IO);
     walk_close(&walk);

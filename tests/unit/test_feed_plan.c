@@ -73,8 +73,8 @@ static void check_rules(struct feed_world *world, struct feed_key *key, const st
     assert_true(id_equal(plan->first, first));
     if (!is_added && !folded) {
         struct id before = model->entries[plan->removed - 1].id;
-        assert_false(same_place(feed_world_place(world, key, before),
-                                feed_world_place(world, key, first)));
+        assert_false(
+            same_place(feed_world_place(world, key, before), feed_world_place(world, key, first)));
     }
 }
 
@@ -267,8 +267,8 @@ static struct feed_key *fill(struct feed_world *world, uint64_t count)
 
 static void make_cold(struct feed_world *world)
 {
-    sim_ranges_disk_set_faults(world->disk, &(struct sim_ranges_faults){
-                                                .cold_per_mille = 1000, .cool_per_mille = 999});
+    sim_ranges_disk_set_faults(
+        world->disk, &(struct sim_ranges_faults){.cold_per_mille = 1000, .cool_per_mille = 999});
 }
 
 static void fetch_undisturbed(struct feed_cursor *cursor)
@@ -350,12 +350,31 @@ static void an_append_while_everything_is_trimmed_stays(void **state)
     feed_world_deinit(&world);
 }
 
+static void the_limit_counts_the_entry_that_is_added(void **state)
+{
+    (void)state;
+    struct feed_world world;
+    feed_world_init(&world, seed);
+    struct feed_key *key = fill(&world, 10);
+    struct trim trim = {.kind = TRIM_MINID, .approximate = true, .minid = {1000, 0}, .limit = 10};
+    struct id added = {20, 0};
+    struct trim_plan plan;
+    trim_plan_init(&plan, feed_of(key), world.ranges, &trim);
+    trim_plan_add(&plan, added);
+    assert_int_equal(trim_plan_step(&plan), ERR_OK);
+    assert_int_equal(plan.removed, 10);
+    assert_true(id_equal(plan.first, added));
+    trim_plan_deinit(&plan);
+    feed_world_deinit(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trimming_to_nothing_reads_nothing),
         cmocka_unit_test(trimming_an_entry_at_a_time_reads_each_chunk_once),
         cmocka_unit_test(an_append_while_everything_is_trimmed_stays),
+        cmocka_unit_test(the_limit_counts_the_entry_that_is_added),
         cmocka_unit_test(plans_come_to_what_a_naive_computation_does),
     };
     seed = unit_seed();

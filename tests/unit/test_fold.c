@@ -130,8 +130,8 @@ static void a_read_that_fails_is_the_folds_error(void **state)
     feed_world_fold_all(world);
     feed_world_erase(world, &world->keys[0], (struct id[]){{3, 0}}, 1);
     feed_world_fold(world);
-    sim_ranges_disk_set_faults(world->disk, &(struct sim_ranges_faults){
-                                                .read_fails_per_mille = 1000});
+    sim_ranges_disk_set_faults(world->disk,
+                               &(struct sim_ranges_faults){.read_fails_per_mille = 1000});
     uint8_t sealed = world->side ^ 1;
     assert_int_equal(fold_write(world->ranges, &world->sides[sealed], sealed), ERR_IO);
 }
@@ -181,8 +181,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(trimming_drops_whole_chunks_from_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_chunk_of_which_all_is_deleted_goes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(deletions_meet_the_piece_that_continues_their_chunk,
-                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deletions_meet_the_piece_that_continues_their_chunk, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_failed_commit_leaves_the_fold_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_read_that_fails_is_the_folds_error, set_up, tear_down),
         cmocka_unit_test(feeds_are_what_their_models_say_in_every_state_of_a_fold),

@@ -80,9 +80,23 @@ static void a_missing_sequence_is_the_callers(void **state)
 static void text_that_is_no_id_is_refused_and_leaves_the_id_alone(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "", "-", "1-", "-1", "1-2-3", "1--2", " 1-2", "1-2 ", "+1", "01", "1-02", "a", "1-a",
-        "18446744073709551616", "1-18446744073709551616", "*", "1-*"};
+    static const char *const texts[] = {"",
+                                        "-",
+                                        "1-",
+                                        "-1",
+                                        "1-2-3",
+                                        "1--2",
+                                        " 1-2",
+                                        "1-2 ",
+                                        "+1",
+                                        "01",
+                                        "1-02",
+                                        "a",
+                                        "1-a",
+                                        "18446744073709551616",
+                                        "1-18446744073709551616",
+                                        "*",
+                                        "1-*"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         struct id id = {3, 4};
         assert_false(id_from_text(bytes_of_string(texts[i]), 0, &id));

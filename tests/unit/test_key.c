@@ -21,10 +21,12 @@ static int compare_numbers(uint64_t a, uint64_t b)
 
 static int compare_said(const struct said *a, const struct said *b)
 {
-    int orders[] = {
-        compare_numbers(a->space, b->space), compare_numbers(a->slot, b->slot),
-        compare_numbers((uint64_t)a->kind, (uint64_t)b->kind), compare_numbers(a->first, b->first),
-        id_compare(a->id, b->id), bytes_compare(a->name, b->name)};
+    int orders[] = {compare_numbers(a->space, b->space),
+                    compare_numbers(a->slot, b->slot),
+                    compare_numbers((uint64_t)a->kind, (uint64_t)b->kind),
+                    compare_numbers(a->first, b->first),
+                    id_compare(a->id, b->id),
+                    bytes_compare(a->name, b->name)};
     for (size_t i = 0; i < sizeof(orders) / sizeof(*orders); i++) {
         if (orders[i] != 0)
             return orders[i];

@@ -87,8 +87,8 @@ static void scan_close(struct scan_case *test)
 }
 
 /* One call's names: each seen for the first time, at a place in [from, to). */
-static size_t check_rows(const struct scan_case *test, struct bytes rows, bool *seen,
-                         uint64_t from, uint64_t to)
+static size_t check_rows(const struct scan_case *test, struct bytes rows, bool *seen, uint64_t from,
+                         uint64_t to)
 {
     struct decoder decoder = decoder_of(rows);
     size_t count = 0;

@@ -55,8 +55,8 @@ static enum err open_store(struct store_case *test)
     assert_int_equal(sim_ranges_open(test->rows, &test->ranges), ERR_OK);
     test->replayed = 0;
     test->reason.len = 0;
-    enum err err = store_open(test->disk, test->ranges, &test->options, &hooks, &test->reason,
-                              &test->store);
+    enum err err =
+        store_open(test->disk, test->ranges, &test->options, &hooks, &test->reason, &test->store);
     if (err != ERR_OK) {
         test->store = NULL;
         return err;
@@ -122,8 +122,7 @@ static struct object *make_dirty(struct store_case *test)
     char name[24];
     int len = snprintf(name, sizeof(name), "key%zu", test->object_count);
     uint8_t side = store_side(test->store);
-    struct object *object =
-        object_create(1, test->object_count, bytes_of(name, (size_t)len), side);
+    struct object *object = object_create(1, test->object_count, bytes_of(name, (size_t)len), side);
     struct feed *feed = feed_create((struct chunk_home){1, object->slot, 1}, side);
     *object_state(object) = (struct object_state){OBJECT_FEED, feed};
     dirty_touch(store_dirty(test->store), object, side);
@@ -343,27 +342,37 @@ static void a_failed_fold_is_for_good_and_loses_nothing(void **state)
     assert_int_equal(store_failure(test->store), ERR_OK);
 }
 
+/* Logs some ops, of which the power may fail; returns the number of those that were durable. */
+static uint64_t log_until_the_power_fails(struct store_case *test, struct random *random,
+                                          uint64_t *logged)
+{
+    wait_until_durable(test); /* nobody else uses the disk now */
+    uint64_t durable = *logged;
+    sim_disk_fail(test->disk, SIM_POWER_FAILS, random_below(random, 15));
+    for (uint64_t i = random_below(random, 40); i > 0; i--) {
+        bool alone = store_durable(test->store) == store_last(test->store);
+        if (alone && store_failure(test->store) == ERR_OK)
+            durable = *logged;
+        log_op(test, ++*logged);
+        if (random_below(random, 3) == 0)
+            turn(test);
+    }
+    return durable;
+}
+
 static void what_was_durable_outlives_a_power_cut(void **state)
 {
     struct store_case *test = *state;
     struct random random;
     random_init(&random, seed);
     uint64_t logged = 0;
-    uint64_t durable = 0;
     for (int round = 0; round < 30; round++) {
-        for (uint64_t i = random_below(&random, 20); i > 0; i--) {
-            log_op(test, ++logged);
-            if (random_below(&random, 3) == 0)
-                turn(test);
-        }
-        if (random_below(&random, 2)) {
-            wait_until_durable(test);
-            durable = logged;
-        }
+        uint64_t durable = log_until_the_power_fails(test, &random, &logged);
+        close_store(test);
         sim_disk_crash(test->disk);
-        reopen(test);
+        assert_int_equal(open_store(test), ERR_OK);
         assert_in_range(test->replayed, durable, logged);
-        logged = durable = test->replayed;
+        logged = test->replayed;
     }
 }
 
@@ -389,9 +398,9 @@ static void more_databases_than_before_come_after_the_replay(void **state)
     struct store_hooks hooks = {test, replay, clean, wake};
     assert_int_equal(sim_ranges_open(test->rows, &test->ranges), ERR_OK);
     test->replayed = 0;
-    assert_int_equal(store_open(test->disk, test->ranges, &test->options, &hooks, &test->reason,
-                                &test->store),
-                     ERR_OK);
+    assert_int_equal(
+        store_open(test->disk, test->ranges, &test->options, &hooks, &test->reason, &test->store),
+        ERR_OK);
     assert_int_equal(store_catalog(test->store)->next_space, 5);
     assert_int_equal(store_recover(test->store, &test->reason), ERR_OK);
     assert_int_equal(test->replayed, 1);

@@ -88,9 +88,9 @@ static void ids_are_read_as_redis_reads_them(void **state)
         const char *text;
         struct id id;
     } ids[] = {
-        {"1-2", {1, 2}},   {"5", {5, 77}},   {"0-0", {0, 0}},
-        {"01-02", {1, 2}}, {"+3-4", {3, 4}}, {"18446744073709551615-18446744073709551615",
-                                              {UINT64_MAX, UINT64_MAX}},
+        {"1-2", {1, 2}},  {"5", {5, 77}},
+        {"0-0", {0, 0}},  {"01-02", {1, 2}},
+        {"+3-4", {3, 4}}, {"18446744073709551615-18446744073709551615", {UINT64_MAX, UINT64_MAX}},
     };
     for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
         struct id id;
@@ -106,8 +106,9 @@ static void text_that_is_no_id_is_told(void **state)
     (void)state;
     static const char *const texts[] = {
         "-", "+", "1-", "-1", "1--1", "1-2-3", "a", "1-a", "1-*", "*", "18446744073709551616",
-        "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
-        "00000000000000000000000000000000000000001"};
+        /* longer than Redis's room for an id */
+        ("0000000000000000000000000000000000000000000000000000000000000000"
+         "0000000000000000000000000000000000000000000000000000000000000001")};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         struct id id;
         give(texts[i]);
@@ -219,7 +220,7 @@ static void options_come_before_the_id(void **state)
     assert_true(add.trim.approximate);
     assert_int_equal(add.trim.maxlen, 100);
     assert_int_equal(add.trim.limit, 7);
-    assert_int_equal(add.fields, 8);
+    assert_int_equal(add.fields, 9);
     add = add_of("xadd k minid = 5 * f v");
     assert_int_equal(add.trim.kind, TRIM_MINID);
     assert_false(add.trim.approximate);

@@ -212,8 +212,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_full_chunk_is_followed_by_a_new_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_piece_of_an_id_is_found, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            a_tail_has_what_was_appended_and_neither_trimmed_nor_erased, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_tail_has_what_was_appended_and_neither_trimmed_nor_erased,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
