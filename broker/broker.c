@@ -254,6 +254,11 @@ static void end_pause(struct broker *broker)
         broker->pause_until_ms = 0;
 }
 
+bool broker_growing(struct broker *broker)
+{
+    return !broker->stopping && !broker_failed(broker) && store_growing(broker->store);
+}
+
 bool broker_turn_end(struct broker *broker)
 {
     end_pause(broker);

@@ -30,6 +30,10 @@ enum err broker_close(struct broker *broker, bool fold);
 
 /* After the `wake` hook, on the loop. */
 void broker_poll(struct broker *broker);
+/* True: more writes are likely to come in the next turn, which should come at once; leave
+ * broker_turn_end out of this one (store_growing). */
+bool broker_growing(struct broker *broker);
+
 /* At the end of every turn of the loop. True: there is more to do, do not sleep. */
 bool broker_turn_end(struct broker *broker);
 /* When it must be called again at the latest, in clock_mono_us; 0: whenever something happens. */

@@ -123,6 +123,10 @@ static void set_timer(struct runtime *runtime, uint64_t deadline_us)
 static void on_turn_end(void *context)
 {
     struct runtime *runtime = context;
+    if (broker_growing(runtime->broker)) {
+        uv_async_send(&runtime->wake);
+        return;
+    }
     if (broker_turn_end(runtime->broker))
         uv_async_send(&runtime->wake);
     set_timer(runtime, broker_deadline(runtime->broker));

@@ -15,6 +15,11 @@
  * wait. */
 #define DIRTY_FACTOR_MAX 2
 
+/* The open record is left to grow for no more than so many bytes and turns: a wait that is far
+ * below a sync's time. */
+#define HAND_OVER_BYTES    ((size_t)256 << 10)
+#define SETTLING_TURNS_MAX 4
+
 enum fold_state { FOLD_IDLE, FOLD_SEALED, FOLD_WRITING, FOLD_RELEASING };
 
 struct store {
@@ -27,8 +32,10 @@ struct store {
     struct folder *folder;
     struct catalog catalog;
 
-    struct buf record; /* open */
-    uint64_t next_lsn; /* of the open record */
+    struct buf record;       /* open */
+    size_t settled_len;      /* of it when store_growing looked last */
+    unsigned settling_turns; /* that it has been left to grow */
+    uint64_t next_lsn;       /* of the open record */
     uint64_t durable_lsn;
     enum err failure;
 
@@ -290,6 +297,19 @@ bool store_stalled(const struct store *store)
 uint64_t store_view(const struct store *store)
 {
     return store->view;
+}
+
+bool store_growing(struct store *store)
+{
+    bool idle = store->record.len > 0 && !committer_busy(store->committer);
+    bool grew = store->record.len > store->settled_len;
+    store->settled_len = store->record.len;
+    if (idle && grew && store->record.len < HAND_OVER_BYTES &&
+        ++store->settling_turns < SETTLING_TURNS_MAX)
+        return true;
+    store->settling_turns = 0;
+    store->settled_len = 0;
+    return false;
 }
 
 static void hand_over(struct store *store)

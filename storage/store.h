@@ -83,6 +83,12 @@ bool store_stalled(const struct store *store);
  * change may lack what was in memory then. */
 uint64_t store_view(const struct store *store);
 
+/* True: the open record could be handed over, but it has just grown, and the next turn, which
+ * should come at once, may add to it. A commit costs the CPU of some hundred appends: one for many
+ * clients is worth a look at whether they are about to write. Then leave store_turn_end out this
+ * time. */
+bool store_growing(struct store *store);
+
 /* Once a turn: hands the open record over, moves a fold on. True: call it again soon, there is more
  * to release. */
 bool store_turn_end(struct store *store);
