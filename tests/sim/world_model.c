@@ -56,6 +56,7 @@ static void append(struct model_stream *stream, struct id id, uint64_t token)
     }
     stream->entries[stream->count++] = (struct model_entry){id, token};
     stream->last = id;
+    stream->stored = id;
     stream->added++;
 }
 
@@ -286,6 +287,8 @@ static const char *setid_error(const struct model_stream *stream,
         return "The ID specified in XSETID is smaller than current max_deleted_entry_id";
     if (stream->count > 0 && id_less(command->id, stream->entries[stream->count - 1].id))
         return "The ID specified in XSETID is smaller than the target stream top item";
+    if (stream->count > 0 && id_less(command->id, stream->stored))
+        return "The ID specified in XSETID is smaller than current max_deleted_entry_id";
     if (command->number > 0 && stream->count > command->number - 1)
         return "The entries_added specified in XSETID is smaller than the target stream length";
     return NULL;
@@ -299,6 +302,8 @@ static void run_xsetid(struct model *model, const struct model_command *command,
         buf_addf(out, "-ERR %s\r\n", error);
         return;
     }
+    if (id_less(command->id, stream->stored))
+        stream->stored = ID_MIN; /* an empty stream begins anew */
     stream->last = command->id;
     if (command->number > 0)
         stream->added = command->number - 1;
@@ -356,6 +361,7 @@ static void run_copy(struct model *model, const struct model_command *command, s
     bool copies = from->exists && (!to->exists || command->replace);
     if (copies) {
         stream_copy(to, from);
+        to->stored = to->count > 0 ? to->entries[to->count - 1].id : ID_MIN;
         touch_keys(model, command->db2, command->key2);
     }
     reply_number(out, copies);

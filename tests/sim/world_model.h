@@ -31,6 +31,8 @@ struct model_stream {
     size_t cap;
     struct id last;
     struct id max_deleted;
+    struct id
+        stored; /* greatest ever appended, which XSETID cannot go below while there are entries */
     uint64_t added;
 };
 
