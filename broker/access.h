@@ -15,6 +15,12 @@
 
 enum access { ACCESS_READY, ACCESS_WAIT, ACCESS_FAILED };
 
+/* What a command returns that has no more to do than to say so. */
+static inline enum flow access_flow(enum access access)
+{
+    return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+}
+
 /* The object of `key` in the selected database; of type OBJECT_NONE when the key does not exist.
  * Gates the reply by the key's last change. */
 MUST_CHECK enum access access_key(struct session *session, struct bytes key, struct object **out);

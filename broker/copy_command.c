@@ -196,7 +196,7 @@ enum flow copy_command(struct session *session)
         return FLOW_DONE;
     enum access access = find_keys(session, &args, &source, &target);
     if (access != ACCESS_READY || source == NULL)
-        return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+        return access_flow(access);
     struct copy_work *copy = copy_work_of(session);
     enum err err = copy_read(session, copy, object_feed(source));
     if (err == ERR_COLD) {

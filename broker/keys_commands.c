@@ -9,11 +9,6 @@
 #include "broker/families.h"
 #include "broker/options.h"
 
-static enum flow flow_of(enum access access)
-{
-    return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
-}
-
 /* ---- one key, or several ---- */
 
 void keys_drop(struct session *session, unsigned db, struct bytes key, struct object *object)
@@ -42,12 +37,12 @@ static enum flow each_key(struct session *session, bool drop)
         return FLOW_DONE;
     enum access access = access_keys(session, 1, session->argc - 1, 1);
     if (access != ACCESS_READY)
-        return flow_of(access);
+        return access_flow(access);
     for (size_t i = 1; i < session->argc; i++) {
         struct object *object;
         access = access_key(session, session->argv[i], &object);
         if (access != ACCESS_READY)
-            return flow_of(access);
+            return access_flow(access);
         if (object_type(object) == OBJECT_NONE)
             continue;
         count++;
@@ -74,7 +69,7 @@ static enum flow type_command(struct session *session)
     enum access access = access_key(session, session->argv[1], &object);
     if (access == ACCESS_READY)
         reply_status(&session->reply, keys_type_name(object_type(object)));
-    return flow_of(access);
+    return access_flow(access);
 }
 
 const char *keys_type_name(enum object_type type)
@@ -102,7 +97,7 @@ static enum flow rename_key(struct session *session, bool only_if_free)
     if (access == ACCESS_READY)
         access = access_key(session, to, &target);
     if (access != ACCESS_READY)
-        return flow_of(access);
+        return access_flow(access);
     if (object_type(source) == OBJECT_NONE) {
         reply_error(&session->reply, "ERR no such key");
         return FLOW_DONE;
@@ -232,7 +227,7 @@ enum flow object_encoding_command(struct session *session)
     enum access access = existing(session, &object);
     if (access == ACCESS_READY && object != NULL)
         reply_bulk_string(&session->reply, keys_type_name(object_type(object)));
-    return flow_of(access);
+    return access_flow(access);
 }
 
 enum flow object_refcount_command(struct session *session)
@@ -241,7 +236,7 @@ enum flow object_refcount_command(struct session *session)
     enum access access = existing(session, &object);
     if (access == ACCESS_READY && object != NULL)
         reply_integer(&session->reply, 1);
-    return flow_of(access);
+    return access_flow(access);
 }
 
 /* Looking makes a key used: the answer to how long it was idle is none. */
@@ -251,7 +246,7 @@ enum flow object_idletime_command(struct session *session)
     enum access access = existing(session, &object);
     if (access == ACCESS_READY && object != NULL)
         reply_integer(&session->reply, 0);
-    return flow_of(access);
+    return access_flow(access);
 }
 
 enum flow object_freq_command(struct session *session)
@@ -265,7 +260,7 @@ enum flow object_freq_command(struct session *session)
             "note "
             "that when switching between policies at runtime LRU and LFU data will take some time "
             "to adjust.");
-    return flow_of(access);
+    return access_flow(access);
 }
 
 static bool usage_arguments(struct session *session)
@@ -299,7 +294,7 @@ enum flow memory_usage_command(struct session *session)
         size_t tail = feed != NULL ? feed_tail_bytes(feed) : 0;
         reply_integer(&session->reply, (int64_t)(object_bytes(object) + tail));
     }
-    return flow_of(access);
+    return access_flow(access);
 }
 
 /* ---- rows ---- */

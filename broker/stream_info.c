@@ -148,7 +148,7 @@ enum flow xinfo_stream_command(struct session *session)
     struct object *object;
     enum access access = access_feed(session, session->argv[2], &object);
     if (access != ACCESS_READY)
-        return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+        return access_flow(access);
     struct feed *feed = object_feed(object);
     if (feed == NULL) {
         reply_error(&session->reply, "ERR no such key");
@@ -163,7 +163,7 @@ enum flow xinfo_stream_command(struct session *session)
     access = read_parts(session, info, feed);
     if (access == ACCESS_READY)
         reply_info(session, info, feed_row(feed));
-    return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+    return access_flow(access);
 }
 
 enum flow xinfo_help_command(struct session *session)

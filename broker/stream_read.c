@@ -12,17 +12,12 @@
 /* Deadlines are in microseconds, of a clock that started not long ago. */
 #define TIMEOUT_MS_MAX (INT64_MAX / 2000)
 
-static enum flow flow_of(enum access access)
-{
-    return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
-}
-
 enum flow xlen_command(struct session *session)
 {
     struct object *object;
     enum access access = access_feed(session, session->argv[1], &object);
     if (access != ACCESS_READY)
-        return flow_of(access);
+        return access_flow(access);
     struct feed *feed = object_feed(object);
     reply_integer(&session->reply, feed != NULL ? (int64_t)feed_row(feed)->length : 0);
     return FLOW_DONE;
@@ -155,7 +150,7 @@ static bool begin_range(struct session *session, bool reverse, struct reading *l
     if (!parse_range(session, reverse, &args))
         return false;
     enum access access = access_feed(session, session->argv[1], &object);
-    *flow = flow_of(access);
+    *flow = access_flow(access);
     if (access != ACCESS_READY)
         return false;
     struct feed *feed = object_feed(object);
@@ -181,7 +176,7 @@ static enum flow range_command(struct session *session, bool reverse)
         return flow;
     enum access access = step_range(session, &local, &done);
     if (access != ACCESS_READY)
-        return flow_of(access);
+        return access_flow(access);
     reading_reply(done, &session->reply);
     finish_range(session, &local, done);
     return FLOW_DONE;
@@ -453,11 +448,11 @@ enum flow xread_command(struct session *session)
         if (access != ACCESS_READY) {
             read->went_cold = true;
             read->blocking.end = BLOCKING_NOT; /* nobody may resume it but the reader */
-            return flow_of(access);
+            return access_flow(access);
         }
     }
     if (access != ACCESS_READY)
-        return flow_of(access);
+        return access_flow(access);
     if (read->went_cold)
         session_gate(session, store_last(session->broker->store));
     if (read->served == 0)

@@ -210,7 +210,7 @@ enum flow xadd_command(struct session *session)
     }
     enum access access = access_feed(session, session->argv[1], &object);
     if (access != ACCESS_READY)
-        return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+        return access_flow(access);
     struct feed *feed = object_feed(object);
     if (feed == NULL && add.no_create) {
         reply_null(&session->reply);
@@ -223,7 +223,7 @@ enum flow xadd_command(struct session *session)
     if (feed != NULL && add.trim.kind != TRIM_NONE) {
         access = plan_trim(session, feed, &add.trim, &id, &first, &removed);
         if (access != ACCESS_READY)
-            return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+            return access_flow(access);
     }
     add_entry(session, &add, object, id);
     if (feed == NULL && add.trim.kind != TRIM_NONE) {
@@ -245,13 +245,13 @@ enum flow xtrim_command(struct session *session)
         return FLOW_DONE;
     enum access access = access_feed(session, session->argv[1], &object);
     if (access != ACCESS_READY)
-        return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+        return access_flow(access);
     struct id first;
     uint64_t removed = 0;
     if (object_feed(object) != NULL) {
         access = plan_trim(session, object_feed(object), &trim, NULL, &first, &removed);
         if (access != ACCESS_READY)
-            return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+            return access_flow(access);
         trim_entries(session, object, first, removed);
     }
     reply_integer(&session->reply, (int64_t)removed);
@@ -315,7 +315,7 @@ enum flow xdel_command(struct session *session)
     struct object *object;
     enum access access = access_feed(session, session->argv[1], &object);
     if (access != ACCESS_READY)
-        return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+        return access_flow(access);
     if (object_feed(object) == NULL) {
         reply_integer(&session->reply, 0);
         return FLOW_DONE;
@@ -414,7 +414,7 @@ enum flow xsetid_command(struct session *session)
         return FLOW_DONE;
     enum access access = access_feed(session, session->argv[1], &object);
     if (access != ACCESS_READY)
-        return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+        return access_flow(access);
     struct feed *feed = object_feed(object);
     if (feed == NULL) {
         reply_error(&session->reply, "ERR no such key");
@@ -423,7 +423,7 @@ enum flow xsetid_command(struct session *session)
     struct id top = ID_MIN;
     access = stream_last_id(session, feed, &top);
     if (access != ACCESS_READY)
-        return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
+        return access_flow(access);
     struct feed_row row = *feed_row(feed);
     if (!setid_allowed(session, &setid, &row, top))
         return FLOW_DONE;
