@@ -99,8 +99,7 @@ static bool scan_memory(struct session *session, const struct scan_filter *filte
     return last;
 }
 
-/* A name from disk: what memory knows of it counts. `before`: names that were in memory only then
- * were shown. */
+/* A name from disk: what memory knows of it counts. */
 static void show_row(struct session *session, const struct scan_filter *filter, struct bytes name,
                      struct bytes type, struct scan_out *out)
 {
