@@ -45,8 +45,9 @@ static enum err apply_create(const struct applying *applying)
         return ERR_CORRUPT;
     touch(applying, object);
     struct chunk_home home = {object->space, object->slot, applying->op->number};
-    *object_state(object) =
-        (struct object_state){OBJECT_FEED, feed_create(home, store_side(applying->store))};
+    struct feed *feed = feed_create(home, store_side(applying->store));
+    feed->shelf.cache = store_chunk_cache(applying->store);
+    *object_state(object) = (struct object_state){OBJECT_FEED, feed};
     if (catalog->next_feed <= applying->op->number)
         catalog->next_feed = applying->op->number + 1;
     count_keys(applying, 1);

@@ -58,6 +58,7 @@ static struct store_options store_options(const struct options *options)
         .sync = (enum sync_mode)options->appendfsync,
         .fold_bytes = options->fold_bytes,
         .record_bytes = options->commit_record_bytes,
+        .chunk_cache_bytes = options->chunk_cache_bytes,
         .databases = (uint32_t)options->databases,
         .log = {.extend_bytes = LOG_EXTEND_BYTES,
                 .segment_bytes = options->fold_bytes,
@@ -164,6 +165,7 @@ void broker_options_changed(struct broker *broker)
     const struct options *options = broker->options;
     store_set_sync(broker->store, (enum sync_mode)options->appendfsync);
     store_set_limits(broker->store, options->fold_bytes, options->commit_record_bytes);
+    chunk_cache_set_limit(store_chunk_cache(broker->store), options->chunk_cache_bytes);
     logger_set_level((enum log_level)options->loglevel);
 }
 

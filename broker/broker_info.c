@@ -48,6 +48,9 @@ void broker_info(struct broker *broker, struct broker_info *out)
     out->resident_objects = broker->keyspace.table.map.count;
     out->disk_bytes = stats.ranges.disk_bytes;
     out->cache_bytes = stats.ranges.cache_bytes;
+    out->chunk_cache_bytes = stats.chunk_cache_bytes;
+    out->chunk_cache_hits = stats.chunk_cache_hits;
+    out->chunk_cache_misses = stats.chunk_cache_misses;
     out->compaction_bytes = stats.ranges.pending_compaction_bytes;
     out->ops_per_second = ops_per_second(broker);
     out->keyspace_hits = broker->keyspace.hits;

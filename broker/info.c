@@ -299,6 +299,9 @@ static void section_weir(struct source *source, struct buf *out)
     number(out, "resident_objects", info->resident_objects);
     number(out, "disk_bytes", info->disk_bytes);
     number(out, "block_cache_bytes", info->cache_bytes);
+    number(out, "chunk_cache_bytes", info->chunk_cache_bytes);
+    number(out, "chunk_cache_hits", info->chunk_cache_hits);
+    number(out, "chunk_cache_misses", info->chunk_cache_misses);
     number(out, "compaction_pending_bytes", info->compaction_bytes);
 }
 

@@ -46,6 +46,9 @@ struct broker_info {
     uint64_t resident_objects; /* all objects in memory */
     uint64_t disk_bytes;       /* of ranges */
     uint64_t cache_bytes;      /* block cache in use */
+    uint64_t chunk_cache_bytes;
+    uint64_t chunk_cache_hits;
+    uint64_t chunk_cache_misses;
     uint64_t compaction_bytes; /* waiting for compaction */
 
     /* Commands. */

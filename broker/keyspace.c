@@ -37,6 +37,7 @@ static enum err insert(struct keyspace *keyspace, uint32_t space, uint64_t hash,
             object_destroy(object);
             return err;
         }
+        object_feed(object)->shelf.cache = store_chunk_cache(keyspace->store);
     }
     table_insert(&keyspace->table, object);
     table_clean(&keyspace->table, object);

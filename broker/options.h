@@ -69,7 +69,8 @@ struct output_limits {
 /* The reasons of the bounds
  *   fold-bytes            below 1 MB a fold costs more than it writes; the upper bound keeps the
  *                         time of a restart, which replays up to twice as much, in minutes.
- *   resident-, block-cache-bytes   below 1 MB nothing useful stays in memory.
+ *   resident-, block-cache-bytes   below 1 MB nothing useful stays in memory. Without
+ *                         chunk-cache-bytes the block cache does its work, more slowly.
  *   commit-record-bytes   one sync's worth: more only adds to everybody's waiting time.
  *   proto-max-bulk-len    Redis's lower bound; the upper one keeps lengths within 32 bits.
  *   client-output-buffer-limit   Redis leaves normal clients unlimited. Here memory is bounded by
@@ -94,6 +95,8 @@ struct output_limits {
       "memory for unchanged objects; the least recently used leave first")                         \
     X(BYTES, block_cache_bytes, "block-cache-bytes", "128mb", FORM_RANGE(OPTION_MB, INT64_MAX),    \
       OPTION_AT_START, "memory for blocks read from disk")                                         \
+    X(BYTES, chunk_cache_bytes, "chunk-cache-bytes", "64mb", FORM_RANGE(0, INT64_MAX), 0,          \
+      "memory for entries that were folded or read lately")                                        \
     X(BYTES, commit_record_bytes, "commit-record-bytes", "16mb",                                   \
       FORM_RANGE(64 * OPTION_KB, OPTION_COMMIT_RECORD_BYTES_MAX), 0, \
       "writers wait while the open commit record holds more")                                      \

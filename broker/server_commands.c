@@ -197,8 +197,8 @@ static enum flow latency_histogram_command(struct session *session)
 
 static enum flow memory_doctor_command(struct session *session)
 {
-    reply_verbatim(&session->reply, BYTES("Memory is bounded by fold-bytes, resident-bytes and "
-                                          "block-cache-bytes. INFO memory and INFO weir tell what "
+    reply_verbatim(&session->reply, BYTES("Memory is bounded by fold-bytes, resident-bytes, "
+                                          "chunk-cache-bytes and block-cache-bytes. INFO memory and INFO weir tell what "
                                           "is in use.\n"));
     return FLOW_DONE;
 }
@@ -223,10 +223,11 @@ static enum flow memory_stats_command(struct session *session)
     uint64_t resident = info_resident_set();
 
     broker_info(session->broker, &info);
-    reply_map(reply, 6);
+    reply_map(reply, 7);
     stats_integer(reply, "total.allocated", used);
     stats_integer(reply, "dataset.bytes", info.dirty_bytes + info.resident_bytes);
     stats_integer(reply, "dirty.bytes", info.dirty_bytes);
+    stats_integer(reply, "chunk-cache.bytes", info.chunk_cache_bytes);
     stats_integer(reply, "block-cache.bytes", info.cache_bytes);
     stats_integer(reply, "allocator.resident", resident);
     reply_bulk_string(reply, "fragmentation");

@@ -70,10 +70,8 @@ bool dirty_release(struct dirty *dirty, struct object *object, uint8_t side)
     list_remove(&object->links[side]);
     dirty->count--;
     object->persisted = state->type != OBJECT_NONE;
-    if (state->feed != NULL) {
-        state->feed->on_disk = true;
-        tail_deinit(&state->feed->tails[side]);
-    }
+    if (state->feed != NULL)
+        feed_folded(state->feed, side);
     if (object->side == side)
         return true;
     if (state->feed != NULL)

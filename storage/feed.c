@@ -24,6 +24,7 @@ void feed_unref(struct feed *feed)
         return;
     tail_deinit(&feed->tails[0]);
     tail_deinit(&feed->tails[1]);
+    chunk_shelf_clear(&feed->shelf);
     mem_free(feed->head.ids);
     mem_free(feed);
 }
@@ -36,22 +37,23 @@ void feed_turn(struct feed *feed, uint8_t side)
     feed->side = side;
 }
 
-const struct id *feed_memory_first(const struct feed *feed)
+struct id feed_disk_last(const struct feed *feed)
 {
     const struct tail *sealed = &feed->tails[feed->side ^ 1];
     const struct tail *tail = &feed->tails[feed->side];
     if (!tail_empty(sealed))
-        return &sealed->pieces[sealed->from].first;
-    if (!tail_empty(tail))
-        return &tail->pieces[tail->from].first;
-    return NULL;
+        return sealed->after;
+    return tail_empty(tail) ? feed->rows[feed->side].stored_id : tail->after;
 }
 
 size_t feed_append(struct feed *feed, const struct entry *entry)
 {
     struct feed_row *row = feed_row(feed);
     CHECK(id_less(row->last_id, entry->id));
-    size_t size = tail_append(&feed->tails[feed->side], entry, &row->chunk_base, &row->chunk_bytes);
+    struct tail *tail = &feed->tails[feed->side];
+    if (tail_empty(tail))
+        tail->after = row->stored_id;
+    size_t size = tail_append(tail, entry, &row->chunk_base, &row->chunk_bytes);
     if (row->length == 0)
         row->first_id = entry->id;
     row->length++;
@@ -124,6 +126,36 @@ size_t feed_set(struct feed *feed, struct id last_id, uint64_t entries_added,
     row->entries_added = entries_added;
     row->max_deleted_id = max_deleted_id;
     return 0;
+}
+
+/* Rows without the deleted entries are on disk now, and nobody tells them from live ones any more.
+ */
+static void shelf_drop_deleted(struct chunk_shelf *shelf, const struct id_set *deleted)
+{
+    if (shelf->count == 0 || deleted->count == 0)
+        return;
+    struct id *ids = mem_alloc(deleted->count * sizeof(*ids));
+    id_set_sorted(deleted, ids);
+    for (size_t i = 0; i < deleted->count; i++)
+        chunk_shelf_drop(shelf, ids[i]);
+    mem_free(ids);
+}
+
+void feed_folded(struct feed *feed, uint8_t side)
+{
+    struct tail *tail = &feed->tails[side];
+    feed->on_disk = true;
+    if (feed->dropped) {
+        chunk_shelf_clear(&feed->shelf);
+    } else {
+        shelf_drop_deleted(&feed->shelf, &tail->deleted);
+        chunk_shelf_add_tail(&feed->shelf, tail, feed->rows[side].stored_id);
+        if (feed_row(feed)->length == 0)
+            chunk_shelf_clear(&feed->shelf);
+        else if (tail->trimmed)
+            chunk_shelf_trim(&feed->shelf, feed_row(feed)->first_id);
+    }
+    tail_deinit(tail);
 }
 
 void feed_head_reset(struct feed_head *head)

@@ -7,7 +7,7 @@
  *
  *   ids:   first_id ......................... last_id
  *          [ chunks on disk ][ sealed tail ][ tail ]
- *                            ^ feed_memory_first
+ *                           ^ feed_disk_last
  *
  * Invariants
  *   1. Every live entry is in exactly one of the three, in id order: disk < sealed < writable.
@@ -18,8 +18,8 @@
 #ifndef WEIR_STORAGE_FEED_H
 #define WEIR_STORAGE_FEED_H
 
+#include "storage/chunk_cache.h"
 #include "storage/key.h"
-#include "storage/tail.h"
 
 struct feed_row {
     struct id last_id;
@@ -51,6 +51,7 @@ struct feed {
     struct feed_row rows[2];
     struct tail tails[2];
     struct feed_head head;
+    struct chunk_shelf shelf; /* some of what is on disk; whoever makes the feed gives it a cache */
 };
 
 /* An empty feed with one reference. */
@@ -67,8 +68,8 @@ static inline struct feed_row *feed_row(struct feed *feed)
 /* Makes `side` the newest: copies the row and starts an empty tail. */
 void feed_turn(struct feed *feed, uint8_t side);
 
-/* The first id in memory; NULL when all is on disk. Valid until the feed changes. */
-const struct id *feed_memory_first(const struct feed *feed);
+/* No entry above this id is on disk only, and none up to it is in a tail. */
+struct id feed_disk_last(const struct feed *feed);
 
 /* True when `id`, found on disk or in the sealed tail, was deleted. */
 static inline bool feed_deleted(const struct feed *feed, struct id id)
@@ -89,11 +90,14 @@ size_t feed_erase(struct feed *feed, const struct id *ids, size_t count, struct 
 size_t feed_set(struct feed *feed, struct id last_id, uint64_t entries_added,
                 struct id max_deleted_id);
 
+/* The fold of `side` is on disk: lets go of its tail. */
+void feed_folded(struct feed *feed, uint8_t side);
+
 /* Forgets what is known of the first chunk. */
 void feed_head_reset(struct feed_head *head);
 void feed_head_add(struct feed_head *head, struct id id);
 
-/* Bytes of memory that the feed takes, tails aside. */
+/* Bytes of memory that the feed takes, tails and shelf aside. */
 size_t feed_bytes(const struct feed *feed);
 /* Bytes of its tails. */
 size_t feed_tail_bytes(const struct feed *feed);

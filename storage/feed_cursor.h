@@ -1,5 +1,6 @@
 /* feed_cursor: walks the live entries of a feed in [from, to], in either direction, on disk and in
- * memory.
+ * memory. What it reads from disk stays on the feed's shelf (storage/chunk_cache.h), as far as that
+ * has room, and is looked for there first.
  *
  * A cursor may stop in the middle: feed_cursor_next answers ERR_COLD where the block cache does not
  * reach. Then feed_cursor_plan fills a fetch, a reader runs it, feed_cursor_take takes its rows,
@@ -28,13 +29,14 @@ struct feed_cursor {
     /* The chunk that is being walked. */
     struct decoder chunk;
     struct id base;
-    bool is_piece;    /* of a tail, whose ids lie in [piece_first, piece_last] */
-    bool is_writable; /* a piece of the writable tail: no deleted entries in it */
-    struct id piece_first;
-    struct id piece_last;
-    bool stops; /* entries from `stop` on are not shown from this chunk: they are in memory */
-    struct id stop;
-    struct buf entries; /* reverse: the chunk's entries in order (struct entry each) */
+    bool has_span; /* a tail's piece or one of the shelf: it has all entries in [first, last] */
+    struct id first;
+    struct id last;
+    struct id stop;            /* entries above it are not shown from this chunk */
+    bool may_be_deleted;       /* look every entry up */
+    struct cached_chunk *held; /* one reference; NULL: the bytes are somebody else's */
+    bool held_is_row;          /* read just now: it goes to the shelf */
+    struct buf entries;        /* reverse: the chunk's entries in order (struct entry each) */
     size_t entries_left;
 
     struct ranges_iter *iter; /* TIER_MEMORY; NULL: not open */
@@ -42,9 +44,12 @@ struct feed_cursor {
     struct buf rows; /* fetched */
     struct decoder rows_left;
     bool have_rows;
-    bool rows_complete; /* no row beyond them on disk, below rows_end */
-    struct id rows_end; /* the end of what was on disk when they were asked for */
-    struct id row_base; /* of the last one that was walked */
+    bool rows_complete;  /* no row beyond them on disk, up to rows_last */
+    struct id rows_last; /* of what was on disk when they were asked for */
+    struct id row_base;  /* of the last row that was walked */
+    bool row_placed;     /* no other one lies between it and the next */
+    bool row_ends;       /* nor between it and row_last, if that is the later one */
+    struct id row_last;
     size_t slice_bytes; /* of the next fetch */
 };
 

@@ -30,6 +30,7 @@ struct store {
     struct commit_log *log;
     struct committer *committer;
     struct folder *folder;
+    struct chunk_cache chunk_cache;
     struct catalog catalog;
 
     struct buf record;       /* open */
@@ -100,6 +101,7 @@ enum err store_open(struct disk *disk, struct ranges *ranges, const struct store
     store->options = *options;
     store->hooks = *hooks;
     buf_init(&store->record);
+    chunk_cache_init(&store->chunk_cache, options->chunk_cache_bytes);
     dirty_init(&store->sides[0]);
     dirty_init(&store->sides[1]);
     enum err err = load_catalog(store, reason);
@@ -230,6 +232,7 @@ void store_close(struct store *store)
         commit_log_close(store->log);
     dirty_forget(store, 0);
     dirty_forget(store, 1);
+    chunk_cache_deinit(&store->chunk_cache);
     catalog_deinit(&store->catalog);
     buf_deinit(&store->record);
     mem_free(store);
@@ -243,6 +246,11 @@ struct catalog *store_catalog(struct store *store)
 struct ranges *store_ranges(struct store *store)
 {
     return store->ranges;
+}
+
+struct chunk_cache *store_chunk_cache(struct store *store)
+{
+    return &store->chunk_cache;
 }
 
 struct dirty *store_dirty(struct store *store)
@@ -435,6 +443,9 @@ void store_stats(struct store *store, struct store_stats *out)
         .fold_us_last = store->fold_us_last,
         .fold_wall_ms_last = store->fold_wall_ms_last,
         .folding = store->fold != FOLD_IDLE,
+        .chunk_cache_bytes = store->chunk_cache.bytes,
+        .chunk_cache_hits = store->chunk_cache.hits,
+        .chunk_cache_misses = store->chunk_cache.misses,
     };
     committer_stats(store->committer, &out->committer);
     ranges_stats(store->ranges, &out->ranges);

@@ -19,6 +19,7 @@
 #ifndef WEIR_STORAGE_STORE_H
 #define WEIR_STORAGE_STORE_H
 
+#include "storage/chunk_cache.h"
 #include "storage/committer.h"
 #include "storage/dirty.h"
 #include "storage/op.h"
@@ -30,6 +31,7 @@ struct store_options {
     enum sync_mode sync;
     uint64_t fold_bytes;   /* seal when the dirty set has this many */
     uint64_t record_bytes; /* writers wait when the open record has this many */
+    uint64_t chunk_cache_bytes; /* for what shelves keep */
     uint32_t databases;
     struct commit_log_options log;
 };
@@ -60,6 +62,8 @@ void store_close(struct store *store);
 
 struct catalog *store_catalog(struct store *store);
 struct ranges *store_ranges(struct store *store);
+/* For the shelves of feeds; feeds may outlive it, when the store is closed. */
+struct chunk_cache *store_chunk_cache(struct store *store);
 /* The writable set, and its side. */
 struct dirty *store_dirty(struct store *store);
 uint8_t store_side(const struct store *store);
@@ -118,6 +122,9 @@ struct store_stats {
     bool fold_failed;
     struct committer_stats committer;
     struct ranges_stats ranges;
+    uint64_t chunk_cache_bytes; /* in use */
+    uint64_t chunk_cache_hits;
+    uint64_t chunk_cache_misses;
 };
 void store_stats(struct store *store, struct store_stats *out);
 

@@ -34,6 +34,7 @@ struct tail {
     uint32_t count;
     uint32_t cap;
     uint32_t from;         /* pieces before this one are gone, trimmed away */
+    struct id after;       /* while there are pieces: the greatest id that may be older */
     bool trimmed;          /* first_id moved: older chunks can be dropped by the fold */
     struct id_set deleted; /* entries older than this tail's pieces */
 };

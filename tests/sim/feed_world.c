@@ -16,6 +16,7 @@ void feed_world_init(struct feed_world *world, uint64_t seed)
     random_init(&world->random, seed);
     world->disk = sim_ranges_disk_create(seed + 1);
     assert_int_equal(sim_ranges_open(world->disk, &world->ranges), ERR_OK);
+    chunk_cache_init(&world->cache, 0);
     dirty_init(&world->sides[0]);
     dirty_init(&world->sides[1]);
     buf_init(&world->fields);
@@ -38,9 +39,17 @@ void feed_world_deinit(struct feed_world *world)
         mem_free(world->keys[i].now.entries);
         mem_free(world->keys[i].sealed.entries);
     }
+    chunk_cache_deinit(&world->cache);
     buf_deinit(&world->fields);
     ranges_close(world->ranges);
     sim_ranges_disk_destroy(world->disk);
+}
+
+void feed_world_keep_chunks(struct feed_world *world)
+{
+    static const size_t limits[] = {0, 3000, 20000, 1 << 20};
+    size_t dice = (size_t)random_below(&world->random, sizeof(limits) / sizeof(limits[0]));
+    chunk_cache_set_limit(&world->cache, limits[dice]);
 }
 
 /* ---- the model ---- */
@@ -128,7 +137,9 @@ void feed_world_create(struct feed_world *world, struct feed_key *key)
 {
     touch(world, key);
     struct chunk_home home = {SPACE, key->object->slot, world->next_feed++};
-    *object_state(key->object) = (struct object_state){OBJECT_FEED, feed_create(home, world->side)};
+    struct feed *feed = feed_create(home, world->side);
+    feed->shelf.cache = &world->cache;
+    *object_state(key->object) = (struct object_state){OBJECT_FEED, feed};
     model_clear(&key->now);
     key->now.exists = true;
 }
@@ -330,10 +341,12 @@ static struct object *load(struct feed_world *world, const struct object *object
     buf_init(&row);
     key_object(&key, SPACE, object->slot, object->node.hash, object_name(object));
     enum err err = ranges_get(world->ranges, buf_bytes(&key), TIER_DISK, &row);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         assert_int_equal(object_row_decode(loaded, buf_bytes(&row)), ERR_OK);
-    else
+        object_feed(loaded)->shelf.cache = &world->cache;
+    } else {
         assert_int_equal(err, ERR_NOT_FOUND);
+    }
     buf_deinit(&key);
     buf_deinit(&row);
     return loaded;

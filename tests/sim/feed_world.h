@@ -44,6 +44,7 @@ struct feed_world {
     struct random random;
     struct sim_ranges_disk *disk;
     struct ranges *ranges;
+    struct chunk_cache cache;
     struct dirty sides[2];
     uint8_t side;
     enum feed_world_fold fold;
@@ -57,6 +58,8 @@ struct feed_world {
 
 void feed_world_init(struct feed_world *world, uint64_t seed);
 void feed_world_deinit(struct feed_world *world);
+/* Gives the shelves of feeds a budget, of a random size; there is none before. */
+void feed_world_keep_chunks(struct feed_world *world);
 
 static inline struct feed *feed_of(const struct feed_key *key)
 {

@@ -320,6 +320,7 @@ static void one_history(uint64_t of, unsigned cold_per_mille)
     feed_world_init(&world, of);
     struct sim_ranges_faults faults = {.cold_per_mille = cold_per_mille, .cool_per_mille = 300};
     sim_ranges_disk_set_faults(world.disk, &faults);
+    feed_world_keep_chunks(&world);
     for (unsigned i = 0; i < 1200; i++) {
         uint64_t dice = random_below(&world.random, 10);
         if (dice == 0)

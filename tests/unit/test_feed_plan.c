@@ -232,6 +232,7 @@ static void one_history(uint64_t of, unsigned cold_per_mille)
     world.fields_max = 300;
     struct sim_ranges_faults faults = {.cold_per_mille = cold_per_mille, .cool_per_mille = 300};
     sim_ranges_disk_set_faults(world.disk, &faults);
+    feed_world_keep_chunks(&world);
     struct feed_key *key = &world.keys[0];
     feed_world_create(&world, key);
     for (unsigned i = 0; i < 250; i++) {

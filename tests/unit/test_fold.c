@@ -142,6 +142,7 @@ static void one_history(uint64_t of, unsigned steps)
     feed_world_init(&world, of);
     struct sim_ranges_faults faults = {.cold_per_mille = 300, .cool_per_mille = 200};
     sim_ranges_disk_set_faults(world.disk, &faults);
+    feed_world_keep_chunks(&world);
     for (unsigned i = 0; i < steps; i++) {
         if (random_below(&world.random, 4) == 0)
             feed_world_fold(&world);
