@@ -10,9 +10,10 @@
 #ifdef WEIR_JEMALLOC
 #include <jemalloc/jemalloc.h>
 
-/* jemalloc reads this when it starts. A fold frees tens of megabytes at once, which become few large
- * extents; by default (6) an extent is not split for a request of less than a 64th of it, so that
- * what is appended next would get fresh pages, a fault for each, while those wait to be given back. */
+/* jemalloc reads this when it starts. A fold frees tens of megabytes at once, which become few
+ * large extents; by default (6) an extent is not split for a request of less than a 64th of it, so
+ * that what is appended next would get fresh pages, a fault for each, while those wait to be given
+ * back. */
 const char *malloc_conf = "lg_extent_max_active_fit:16";
 #endif
 

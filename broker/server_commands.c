@@ -198,8 +198,8 @@ static enum flow latency_histogram_command(struct session *session)
 static enum flow memory_doctor_command(struct session *session)
 {
     reply_verbatim(&session->reply, BYTES("Memory is bounded by fold-bytes, resident-bytes, "
-                                          "chunk-cache-bytes and block-cache-bytes. INFO memory and INFO weir tell what "
-                                          "is in use.\n"));
+                                          "chunk-cache-bytes and block-cache-bytes. INFO memory "
+                                          "and INFO weir tell what is in use.\n"));
     return FLOW_DONE;
 }
 
