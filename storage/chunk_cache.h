@@ -87,8 +87,8 @@ static inline void cached_chunk_ref(struct cached_chunk *chunk)
 void cached_chunk_unref(struct cached_chunk *chunk);
 
 /* Puts a chunk of a row, read just now, on the shelf; takes a reference of its own. `last`: no
- * other row lies between the chunk's base and this id; NULL: nothing is known behind its last entry.
- * What it has beyond `disk_last` is cut off: it is in a tail. */
+ * other row lies between the chunk's base and this id; NULL: nothing is known behind its last
+ * entry. What it has beyond `disk_last` is cut off: it is in a tail. */
 void chunk_shelf_add(struct chunk_shelf *shelf, struct cached_chunk *chunk, const struct id *last,
                      struct id disk_last);
 
