@@ -210,7 +210,7 @@ bool session_push(struct session *session, struct bytes message)
     }
     buf_add_bytes(&state->output.tail, message);
     check_limits(state);
-    if (idle) /* otherwise somebody sees to what is there already */
+    if (idle && session->conn != NULL) /* somebody sees to what was there before */
         conn_wake_later(session->conn);
     return true;
 }
