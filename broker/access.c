@@ -101,6 +101,14 @@ static bool name_fits(struct session *session, struct bytes key)
     return false;
 }
 
+static void count_read(struct session *session, unsigned db, struct bytes key,
+                       const struct object *object)
+{
+    keyspace_count(&session->broker->keyspace, object);
+    if (object_type(object) == OBJECT_NONE && !(session->command->flags & COMMAND_UNNOTICED))
+        keyspace_event(session, EVENT_MISS, "keymiss", db, key);
+}
+
 enum access access_key_in(struct session *session, unsigned db, struct bytes key,
                           struct object **out)
 {
@@ -110,7 +118,7 @@ enum access access_key_in(struct session *session, unsigned db, struct bytes key
     enum err err = keyspace_find(keyspace, db, key, out);
     if (err == ERR_OK) {
         if (!(session->command->flags & COMMAND_WRITE))
-            keyspace_count(keyspace, *out);
+            count_read(session, db, key, *out);
         session_gate(session, keyspace_gate(keyspace, db, *out));
         return ACCESS_READY;
     }

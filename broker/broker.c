@@ -92,6 +92,8 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     list_init(&broker->fold_waiters);
     heap_init(&broker->deadlines);
     keyspace_init(&broker->keyspace);
+    fanout_init(&broker->fanout);
+    keyspace_events_init(&broker->events, options->notify_keyspace_events);
     return broker;
 }
 
@@ -99,6 +101,8 @@ static void destroy(struct broker *broker)
 {
     if (broker->store != NULL)
         store_close(broker->store);
+    keyspace_events_deinit(&broker->events);
+    fanout_deinit(&broker->fanout);
     keyspace_deinit(&broker->keyspace);
     heap_deinit(&broker->deadlines);
     waiters_deinit(&broker->waiters);
@@ -167,6 +171,7 @@ void broker_options_changed(struct broker *broker)
     store_set_limits(broker->store, options->fold_bytes, options->commit_record_bytes);
     chunk_cache_set_limit(store_chunk_cache(broker->store), options->chunk_cache_bytes);
     logger_set_level((enum log_level)options->loglevel);
+    keyspace_events_choose(&broker->events, options->notify_keyspace_events);
 }
 
 uint64_t broker_now_ms(struct broker *broker)
@@ -223,6 +228,18 @@ void broker_after_command(struct broker *broker, struct session *session)
         monitor_feed(broker->server, session, broker_now_ms(broker));
     if (!list_empty(&broker->ready))
         blocking_serve(broker);
+}
+
+void broker_leave_rooms(struct broker *broker, struct session *session)
+{
+    if (session->subscriber.count > 0)
+        fanout_leave_all(&broker->fanout, session);
+}
+
+void broker_count_output_limit(struct broker *broker, uint64_t lost)
+{
+    broker->counters.output_limit_closes++;
+    broker->fanout.drops += lost;
 }
 
 void broker_monitor(struct broker *broker, struct session *session, bool on)
@@ -290,8 +307,10 @@ uint64_t broker_deadline(const struct broker *broker)
 
 void broker_poll(struct broker *broker)
 {
-    if (store_poll(broker->store))
-        broker->hooks.durable_moved(broker->hooks.context);
+    if (!store_poll(broker->store))
+        return;
+    broker->hooks.durable_moved(broker->hooks.context);
+    keyspace_events_publish(&broker->events, broker_durable(broker), &broker->fanout);
 }
 
 struct fold_wait {

@@ -68,6 +68,11 @@ uint64_t broker_durable(const struct broker *broker);
  * of the turn. */
 void broker_after_command(struct broker *broker, struct session *session);
 
+/* The session leaves all rooms: its connection is gone, or it was RESET. */
+void broker_leave_rooms(struct broker *broker, struct session *session);
+/* A session is closed for its output; `lost` messages of it were not sent whole. */
+void broker_count_output_limit(struct broker *broker, uint64_t lost);
+
 /* What the connection and server commands ask of the broker; see also info.h. */
 
 struct server *broker_server(const struct broker *broker);

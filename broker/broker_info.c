@@ -20,6 +20,20 @@ static uint64_t ops_per_second(struct broker *broker)
     return broker->counters.ops_per_second;
 }
 
+static void rooms_info(const struct fanout *fanout, struct broker_info *out)
+{
+    const struct membership *membership = &fanout->membership;
+    out->channels = rooms_count(&membership->rooms[ROOM_CHANNEL]);
+    out->shard_channels = rooms_count(&membership->rooms[ROOM_SHARD]);
+    out->patterns = rooms_count(&membership->rooms[ROOM_PATTERN]);
+    out->watched_rooms = rooms_count(&membership->rooms[ROOM_WATCH]);
+    out->subscribers = membership->subscribers;
+    out->subscriptions = membership->subscriptions;
+    out->published = fanout->published;
+    out->deliveries = fanout->deliveries;
+    out->drops = fanout->drops;
+}
+
 void broker_info(struct broker *broker, struct broker_info *out)
 {
     struct store_stats stats;
@@ -55,6 +69,7 @@ void broker_info(struct broker *broker, struct broker_info *out)
     out->ops_per_second = ops_per_second(broker);
     out->keyspace_hits = broker->keyspace.hits;
     out->keyspace_misses = broker->keyspace.misses;
+    rooms_info(&broker->fanout, out);
 }
 
 void broker_keyspace_info(struct broker *broker, unsigned db, struct keyspace_info *out)
@@ -70,4 +85,8 @@ void broker_reset_stats(struct broker *broker)
     broker->ops_mark = 0;
     broker->keyspace.hits = 0;
     broker->keyspace.misses = 0;
+    broker->counters.output_limit_closes = 0;
+    broker->fanout.published = 0;
+    broker->fanout.deliveries = 0;
+    broker->fanout.drops = 0;
 }

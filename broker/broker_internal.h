@@ -5,8 +5,10 @@
 
 #include "base/heap.h"
 #include "broker/broker.h"
+#include "broker/fanout.h"
 #include "broker/info.h"
 #include "broker/keyspace.h"
+#include "broker/keyspace_events.h"
 #include "pubsub/waiters.h"
 
 struct read_job;
@@ -30,6 +32,9 @@ struct broker {
     struct server *server; /* borrowed; NULL in tests without sockets */
     struct store *store;
     struct keyspace keyspace;
+
+    struct fanout fanout; /* who is in which room */
+    struct keyspace_events events;
 
     uint64_t now_ms;          /* Unix time of this turn; 0: not asked for yet */
     struct waiters waiters;   /* blocked readers by key */

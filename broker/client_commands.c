@@ -103,10 +103,11 @@ static void add_text(struct buf *out, const char *label, const struct buf *text)
     buf_add_bytes(out, buf_bytes(text));
 }
 
-/* One line of CLIENT LIST, with the fields of Redis 7.4 in its order. */
+/* One line of CLIENT LIST: the fields of Redis 7.4 in its order, then Weir's own. */
 static void add_client(const struct session *session, struct buf *out)
 {
     struct session_memory memory = session_memory(session);
+    const struct number_set *rooms = session->subscriber.rooms;
     uint64_t now = clock_mono_us();
 
     buf_addf(out, "id=%" PRIu64 " addr=%s laddr=%s fd=%d", session->id,
@@ -116,7 +117,8 @@ static void add_client(const struct session *session, struct buf *out)
     buf_addf(out, " age=%" PRIu64 " idle=%" PRIu64 " flags=", (now - session->created_us) / 1000000,
              (now - session->active_us) / 1000000);
     add_flags(session, out);
-    buf_addf(out, " db=%u sub=0 psub=0 ssub=0 multi=-1 watch=0", session->db);
+    buf_addf(out, " db=%u sub=%u psub=%u ssub=%u multi=-1 watch=0", session->db,
+             rooms[ROOM_CHANNEL].count, rooms[ROOM_PATTERN].count, rooms[ROOM_SHARD].count);
     buf_addf(out, " qbuf=%zu qbuf-free=0 argv-mem=%zu multi-mem=0", memory.input, memory.arguments);
     buf_addf(out,
              " rbs=0 rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=", memory.output > 0,
@@ -125,7 +127,7 @@ static void add_client(const struct session *session, struct buf *out)
     buf_addf(out, " user=default redir=-1 resp=%d", session->reply.version);
     add_text(out, " lib-name=", &session->lib_name);
     add_text(out, " lib-ver=", &session->lib_version);
-    buf_addf(out, "\n");
+    buf_addf(out, " deliveries=%" PRIu64 "\n", session->deliveries);
 }
 
 static enum flow client_id_command(struct session *session)

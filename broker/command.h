@@ -38,6 +38,9 @@ enum command_flag {
     COMMAND_MOVABLE_KEYS = 1 << 9,
     COMMAND_NOSCRIPT = 1 << 10,
     COMMAND_SKIP_MONITOR = 1 << 11,
+    COMMAND_SUBSCRIBED = 1 << 12, /* allowed while a RESP2 client is subscribed */
+    COMMAND_PUSHES = 1 << 13,     /* its replies are pushes: told whatever CLIENT REPLY says */
+    COMMAND_UNNOTICED = 1 << 14,  /* asks about a key without a keymiss event */
 };
 
 struct command_row {
@@ -58,6 +61,8 @@ extern const struct command_row connection_commands[];
 extern const struct command_row server_commands[];
 extern const struct command_row keys_commands[];
 extern const struct command_row stream_commands[];
+extern const struct command_row pubsub_commands[];
+extern const struct command_row room_commands[];
 
 /* All commands, numbered from 0 (subcommands are in their containers); NULL past the last. */
 const struct command_row *command_at(size_t index);

@@ -205,9 +205,14 @@ static void describe_key_specs(struct reply *reply, const struct command_row *ro
     reply_set(reply, 1);
     reply_map(reply, 3);
     reply_bulk_string(reply, "flags");
-    reply_set(reply, 2);
-    reply_status(reply, row->flags & COMMAND_WRITE ? "RW" : "RO");
-    reply_status(reply, row->flags & COMMAND_WRITE ? "update" : "access");
+    if (row->flags & COMMAND_PUBSUB) { /* a channel, which a cluster finds like a key */
+        reply_set(reply, 1);
+        reply_status(reply, "not_key");
+    } else {
+        reply_set(reply, 2);
+        reply_status(reply, row->flags & COMMAND_WRITE ? "RW" : "RO");
+        reply_status(reply, row->flags & COMMAND_WRITE ? "update" : "access");
+    }
     describe_search(reply, row);
     describe_keys_found(reply, row);
 }

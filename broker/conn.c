@@ -29,6 +29,7 @@ void conn_close(struct conn *conn)
     if (server->tick_at == &conn->link)
         server->tick_at = conn->link.next;
     list_remove(&conn->link);
+    hmap_remove(&server->by_id, &conn->id_node);
     list_remove(&conn->wake_link);
     server->stats.connections--;
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
@@ -41,6 +42,12 @@ void conn_wake(struct conn *conn)
         return;
     list_remove(&conn->wake_link);
     list_push_back(&conn->server->woken, &conn->wake_link);
+}
+
+void conn_wake_later(struct conn *conn)
+{
+    if (!conn->closing && list_empty(&conn->wake_link))
+        list_push_back(&conn->server->pushed, &conn->wake_link);
 }
 
 /* ---- reading ---- */
@@ -289,6 +296,8 @@ void conn_accept(struct server *server, uv_stream_t *listener)
     set_socket_options(conn);
     list_push_back(&server->conns, &conn->link);
     conn->session = session_create(server->broker, conn, ++server->last_id);
+    conn->id_node.hash = conn_id_hash(server->last_id);
+    hmap_insert(&server->by_id, &conn->id_node);
     choose_reading(conn);
 }
 

@@ -23,6 +23,10 @@ struct session;
 /* It has something to send or to be closed: looked at in this turn. */
 void conn_wake(struct conn *conn);
 
+/* It has a message to send and had nothing to send before: looked at within the next turns, so that
+ * those who wait for replies come first and what is published meanwhile leaves with it. */
+void conn_wake_later(struct conn *conn);
+
 /* Closes the connection now; unsent output is lost. Closes the session: it may be gone on
  * return. */
 void conn_close(struct conn *conn);

@@ -168,10 +168,20 @@ static enum flow hello_command(struct session *session)
     return FLOW_DONE;
 }
 
+/* A RESP2 client that is subscribed gets it in the form of a message. */
+static void pong_message(struct session *session)
+{
+    reply_array(&session->reply, 2);
+    reply_bulk_string(&session->reply, "pong");
+    reply_bulk(&session->reply, session->argc == 2 ? session->argv[1] : BYTES(""));
+}
+
 static enum flow ping_command(struct session *session)
 {
     if (session->argc > 2)
         session_wrong_arity(session);
+    else if (session->subscriber.count > 0 && session->reply.version == 2)
+        pong_message(session);
     else if (session->argc == 2)
         reply_bulk(&session->reply, session->argv[1]);
     else
@@ -197,6 +207,7 @@ static enum flow reset_command(struct session *session)
 {
     if (session->monitor)
         broker_monitor(session->broker, session, false);
+    broker_leave_rooms(session->broker, session);
     session->db = 0;
     session->reply.version = 2;
     session->reply_mode = REPLY_ON;
@@ -235,11 +246,11 @@ const struct command_row connection_commands[] = {
      "1.0.0", "O(1)", "Answers its argument", NULL},
     {"hello", hello_command, -1, FIRST, 0, 0, 0, "connection", "6.0.0", "O(1)",
      "Chooses the protocol version, authenticates and names the connection", NULL},
-    {"ping", ping_command, -1, COMMAND_FAST, 0, 0, 0, "connection", "1.0.0", "O(1)",
-     "Answers PONG, or its argument", NULL},
-    {"quit", quit_command, -1, FIRST, 0, 0, 0, "connection", "1.0.0", "O(1)",
+    {"ping", ping_command, -1, COMMAND_FAST | COMMAND_SUBSCRIBED, 0, 0, 0, "connection", "1.0.0",
+     "O(1)", "Answers PONG, or its argument", NULL},
+    {"quit", quit_command, -1, FIRST | COMMAND_SUBSCRIBED, 0, 0, 0, "connection", "1.0.0", "O(1)",
      "Closes the connection after the replies to what was sent", NULL},
-    {"reset", reset_command, 1, FIRST, 0, 0, 0, "connection", "6.2.0", "O(1)",
+    {"reset", reset_command, 1, FIRST | COMMAND_SUBSCRIBED, 0, 0, 0, "connection", "6.2.0", "O(1)",
      "Puts the connection into the state of a new one", NULL},
     {"select", select_command, 2, COMMAND_FAST | COMMAND_LOADING | COMMAND_STALE, 0, 0, 0,
      "connection", "1.0.0", "O(1)", "Selects the database of the connection", NULL},

@@ -134,6 +134,8 @@ static void copy_write(struct session *session, const struct copy_work *copy, un
                      .number = copy->row.entries_added,
                      .id2 = copy->row.max_deleted_id};
     session_gate(session, keyspace_write(keyspace, &op));
+    keyspace_event(session, EVENT_NEW, "new", db, session->argv[2]);
+    keyspace_event(session, EVENT_GENERIC, "copy_to", db, session->argv[2]);
     blocking_signal(session->broker, db, session->argv[2]);
 }
 
@@ -180,6 +182,8 @@ static enum access find_keys(struct session *session, const struct copy_args *ar
         access = access_feed(session, session->argv[1], source);
     if (access != ACCESS_READY)
         return access;
+    if (object_feed(*source) == NULL)
+        keyspace_event(session, EVENT_MISS, "keymiss", session->db, session->argv[1]);
     if (object_feed(*source) == NULL || (object_type(*target) != OBJECT_NONE && !args->replace)) {
         reply_integer(&session->reply, 0);
         *source = NULL;

@@ -1,5 +1,6 @@
 /* dispatch: from arguments to a command's function, with Redis's checks in Redis's order:
- * known, number of arguments, authenticated, store in order, not paused, room in the log. */
+ * known, number of arguments, authenticated, store in order, not in subscriber mode, not paused,
+ * room in the log. */
 #include <ctype.h>
 #include <stdio.h>
 
@@ -133,6 +134,20 @@ static bool reject(struct session *session, const char *error)
     return false;
 }
 
+/* RESP2 cannot tell a message from a reply. */
+static bool reject_subscribed(struct session *session)
+{
+    char name[FULL_NAME_MAX];
+
+    command_full_name(session->container, session->command, name, sizeof(name));
+    reply_error(&session->reply,
+                "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
+                "RESET are allowed in this context",
+                name);
+    session->command = NULL;
+    return false;
+}
+
 static bool may_run(struct session *session)
 {
     if (!arity_fits(session) || session->command->run == NULL) {
@@ -145,6 +160,9 @@ static bool may_run(struct session *session)
     if ((session->command->flags & COMMAND_WRITE) && broker_failed(session->broker))
         return reject(session, "MISCONF Errors writing to the commit log. Commands that may change "
                                "data are refused until a restart; see INFO persistence.");
+    if (session->subscriber.count > 0 && session->reply.version == 2 &&
+        !(session->command->flags & COMMAND_SUBSCRIBED))
+        return reject_subscribed(session);
     return true;
 }
 

@@ -135,7 +135,9 @@ static void section_clients(struct source *source, struct buf *out)
     constants(out, "cluster_connections:0\r\n");
     number(out, "maxclients", (uint64_t)source->options->maxclients);
     number(out, "blocked_clients", count_blocked(broker_server(source->broker)));
-    constants(out, "tracking_clients:0\r\nclients_in_timeout_table:0\r\n");
+    constants(out, "tracking_clients:0\r\n");
+    number(out, "pubsub_clients", source->info.subscribers);
+    constants(out, "clients_in_timeout_table:0\r\n");
 }
 
 static uint64_t system_memory(void)
@@ -211,9 +213,12 @@ static void section_stats(struct source *source, struct buf *out)
     constants(out, "evicted_keys:0\r\nevicted_clients:0\r\n");
     number(out, "keyspace_hits", info->keyspace_hits);
     number(out, "keyspace_misses", info->keyspace_misses);
-    constants(out, "pubsub_channels:0\r\npubsub_patterns:0\r\npubsubshard_channels:0\r\n"
-                   "latest_fork_usec:0\r\ntotal_forks:0\r\ntracking_total_keys:0\r\n"
+    number(out, "pubsub_channels", info->channels);
+    number(out, "pubsub_patterns", info->patterns);
+    number(out, "pubsubshard_channels", info->shard_channels);
+    constants(out, "latest_fork_usec:0\r\ntotal_forks:0\r\ntracking_total_keys:0\r\n"
                    "tracking_total_items:0\r\ntracking_total_prefixes:0\r\n");
+    number(out, "client_output_buffer_limit_disconnections", info->output_limit_closes);
 }
 
 static void section_replication(struct source *source, struct buf *out)
@@ -303,6 +308,11 @@ static void section_weir(struct source *source, struct buf *out)
     number(out, "chunk_cache_hits", info->chunk_cache_hits);
     number(out, "chunk_cache_misses", info->chunk_cache_misses);
     number(out, "compaction_pending_bytes", info->compaction_bytes);
+    number(out, "room_subscriptions", info->subscriptions);
+    number(out, "rooms_watched", info->watched_rooms);
+    number(out, "messages_published", info->published);
+    number(out, "message_deliveries", info->deliveries);
+    number(out, "message_drops", info->drops);
 }
 
 /* In the order in which they are written. */

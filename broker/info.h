@@ -57,6 +57,18 @@ struct broker_info {
     uint64_t expired_keys;
     uint64_t keyspace_hits;
     uint64_t keyspace_misses;
+    uint64_t output_limit_closes; /* connections closed for their output */
+
+    /* Rooms. */
+    uint64_t channels;
+    uint64_t shard_channels;
+    uint64_t patterns;
+    uint64_t watched_rooms;
+    uint64_t subscribers;   /* connections in any of them */
+    uint64_t subscriptions; /* pairs of a connection and one of them */
+    uint64_t published;     /* messages */
+    uint64_t deliveries;    /* messages written to outputs */
+    uint64_t drops;         /* messages that members who were closed did not get */
 };
 
 struct keyspace_info {

@@ -46,8 +46,10 @@ static enum flow each_key(struct session *session, bool drop)
         if (object_type(object) == OBJECT_NONE)
             continue;
         count++;
-        if (drop)
-            keys_drop(session, session->db, session->argv[i], object);
+        if (!drop)
+            continue;
+        keys_drop(session, session->db, session->argv[i], object);
+        keyspace_event(session, EVENT_GENERIC, "del", session->db, session->argv[i]);
     }
     reply_integer(&session->reply, count);
     return FLOW_DONE;
@@ -112,6 +114,9 @@ static enum flow rename_key(struct session *session, bool only_if_free)
         struct op op = {
             .kind = OP_RENAME, .db = session->db, .key = from, .key2 = to, .object = source};
         session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+        keyspace_event(session, EVENT_NEW, "new", session->db, to);
+        keyspace_event(session, EVENT_GENERIC, "rename_from", session->db, from);
+        keyspace_event(session, EVENT_GENERIC, "rename_to", session->db, to);
         blocking_signal(session->broker, session->db, to);
     }
     if (only_if_free)

@@ -36,6 +36,9 @@ struct output_limits {
     struct output_limit of[OUTPUT_CLASS_COUNT];
 };
 
+/* What the letter A in notify-keyspace-events stands for. */
+#define OPTION_EVENTS_ALL "g$lshzxetd"
+
 /* How a value is written, and what holds it. */
 #define OPTION_C_BOOL        bool     /* yes or no */
 #define OPTION_C_INTEGER     int64_t  /* decimal */
@@ -77,6 +80,8 @@ struct output_limits {
  *                         configuration, so they get twice the longest bulk string: the longest
  *                         possible reply to a single key always fits. No soft limit: reading
  *                         slowly what one has asked for is no fault.
+ *   rooms-per-connection  a hundred times what a server of a framework needs; a subscription
+ *                         takes some ten to a hundred bytes.
  *   copy-bytes-max        COPY of a feed is one commit record. */
 #define OPTION_TABLE(X)                                                                            \
     X(INTEGER, port, "port", "6379", FORM_RANGE(0, 65535), OPTION_AT_START,                        \
@@ -124,6 +129,10 @@ struct output_limits {
     X(LIMITS, client_output_buffer_limit, "client-output-buffer-limit",                            \
       "normal 1gb 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60", FORM_ANY, 0,                      \
       "class, hard limit, soft limit, seconds: unsent output that closes a connection")            \
+    X(INTEGER, rooms_per_connection, "rooms-per-connection", "1000000",                            \
+      FORM_RANGE(1, 1000000000), 0, "channels, patterns and watched rooms of one connection")      \
+    X(EVENTS, notify_keyspace_events, "notify-keyspace-events", "", FORM_TEXT, 0,                  \
+      "classes of changes that are published, and how (K, E), in Redis's letters; empty: none")   \
     X(TEXT, requirepass, "requirepass", "", FORM_TEXT, 0,                                          \
       "password that clients must give; empty: none")                                              \
     X(CHOICE, loglevel, "loglevel", "notice", FORM_WORDS("debug verbose notice warning nothing"),  \
@@ -166,7 +175,6 @@ struct output_limits {
     X(BYTES, maxmemory_clients, "maxmemory-clients", "0", FORM_ANY, 0)                             \
     X(INTEGER, lfu_log_factor, "lfu-log-factor", "10", FORM_RANGE(0, INT32_MAX), 0)                \
     X(INTEGER, lfu_decay_time, "lfu-decay-time", "1", FORM_RANGE(0, INT32_MAX), 0)                 \
-    X(EVENTS, notify_keyspace_events, "notify-keyspace-events", "", FORM_TEXT, 0)                  \
     X(BOOL, replica_read_only, "replica-read-only", "yes", FORM_ANY, 0)                            \
     X(BOOL, replica_serve_stale_data, "replica-serve-stale-data", "yes", FORM_ANY, 0)              \
     X(INTEGER, replica_priority, "replica-priority", "100", FORM_RANGE(0, INT32_MAX), 0)           \

@@ -6,8 +6,6 @@
 #include <inttypes.h>
 
 #define EVENT_LETTERS "Ag$lshzxeKEtmdn"
-/* What the letter A stands for. */
-#define EVENT_LETTERS_ALL "g$lshzxetd"
 
 static const char *const class_names[OUTPUT_CLASS_COUNT] = {
     [OUTPUT_NORMAL] = "normal",
@@ -173,11 +171,11 @@ static enum err parse_events(struct bytes text, char **out)
         given[letter] = true;
     }
     bool all = true;
-    for (const char *at = EVENT_LETTERS_ALL; *at != '\0'; at++)
+    for (const char *at = OPTION_EVENTS_ALL; *at != '\0'; at++)
         all = all && given[(unsigned char)*at];
     given['A'] = given['A'] || all;
-    for (const char *at = "A" EVENT_LETTERS_ALL "nKEm"; *at != '\0'; at++) {
-        bool in_all = strchr(EVENT_LETTERS_ALL "n", *at) != NULL;
+    for (const char *at = "A" OPTION_EVENTS_ALL "nKEm"; *at != '\0'; at++) {
+        bool in_all = strchr(OPTION_EVENTS_ALL, *at) != NULL;
         if (given[(unsigned char)*at] && !(in_all && given['A']))
             letters[len++] = *at;
     }

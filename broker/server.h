@@ -51,7 +51,7 @@ void server_stop(struct server *server, uint64_t patience_ms);
 /* Sessions in the order in which they connected. Start with NULL; NULL is the end. The previous
  * one must still be there. */
 struct session *server_next_session(struct server *server, const struct session *previous);
-/* NULL when there is none. O(connections). */
+/* NULL when there is none. */
 struct session *server_find_session(struct server *server, uint64_t id);
 
 struct server_stats {

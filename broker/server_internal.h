@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "base/hmap.h"
 #include "base/list.h"
 #include "broker/conn.h"
 #include "broker/server.h"
@@ -41,7 +42,9 @@ struct server {
     size_t turn_call_count;
 
     struct list conns;    /* in the order of connecting */
+    struct hmap by_id;    /* the same, by their sessions' ids */
     struct list woken;    /* to be looked at at the end of this turn */
+    struct list pushed;   /* messages to send, within the next turns */
     struct list gated;    /* all that is left to send waits for a record to be durable */
     struct list *tick_at; /* the connection that has its tick next, or &conns */
     uint64_t last_id;     /* of a session */
@@ -54,8 +57,9 @@ struct server {
 MUST_CHECK enum err server_listen(struct server *server, char *text, size_t text_size);
 
 struct conn {
-    struct list link;      /* in server->conns */
-    struct list wake_link; /* in server->woken or server->gated */
+    struct list link;         /* in server->conns */
+    struct list wake_link;    /* in server->woken, ->pushed or ->gated */
+    struct hmap_node id_node; /* in server->by_id */
     struct server *server;
     struct session *session;
     uv_tcp_t tcp;
@@ -75,6 +79,11 @@ void conn_work(struct conn *conn);
 void conn_tick(struct conn *conn, uint64_t now_us);
 /* Reads no more; what was read is answered, then it closes. */
 void conn_finish(struct conn *conn);
+
+static inline uint64_t conn_id_hash(uint64_t id)
+{
+    return hash_bytes(bytes_of(&id, sizeof(id)), 0);
+}
 
 static inline struct conn *conn_of_link(struct list *link)
 {

@@ -41,6 +41,7 @@ struct session *session_create(struct broker *broker, struct conn *conn, uint64_
     buf_init(&session->name);
     buf_init(&session->lib_name);
     buf_init(&session->lib_version);
+    buf_init(&state->pushed);
     parser_init(&state->parser, parser_limits(session));
     output_init(&state->output);
     session->reply = (struct reply){.out = &state->output.tail, .version = 2};
@@ -56,6 +57,7 @@ static void destroy(struct session_state *state)
     buf_deinit(&session->name);
     buf_deinit(&session->lib_name);
     buf_deinit(&session->lib_version);
+    buf_deinit(&state->pushed);
     parser_deinit(&state->parser);
     output_deinit(&state->output);
     mem_free(state);
@@ -84,6 +86,7 @@ void session_close(struct session *session)
 
     CHECK(!state->closed);
     session_hold(session);
+    broker_leave_rooms(session->broker, session);
     state->closed = true;
     state->ending = SESSION_ABORTED;
     session->conn = NULL;
@@ -148,31 +151,35 @@ size_t session_reply_max(const struct session *session)
 
 static void abort_over_limit(struct session_state *state, const char *limit)
 {
+    struct session *session = &state->session;
+
     if (state->ending == SESSION_ABORTED)
         return;
-    LOG(LOG_VERBOSE, "output limit", "session=%llu limit=%s bytes=%zu",
-        (unsigned long long)state->session.id, limit, output_size(&state->output));
-    session_abort(&state->session);
+    LOG(LOG_NOTICE, "output limit", "session=%llu peer=%s name=%.*s limit=%s bytes=%zu rooms=%u",
+        (unsigned long long)session->id,
+        session->conn != NULL ? conn_peer_address(session->conn) : "?", (int)session->name.len,
+        session->name.data, limit, output_size(&state->output), session->subscriber.count);
+    broker_count_output_limit(session->broker, state->unsent);
+    session_abort(session);
 }
 
-static void check_hard_limit(struct session_state *state)
-{
-    uint64_t hard = output_limit(&state->session)->hard_bytes;
-
-    if (hard != 0 && output_size(&state->output) > hard)
-        abort_over_limit(state, "hard");
-}
-
-static void check_soft_limit(struct session_state *state, uint64_t now_us)
+/* The time over the soft limit begins when output goes over it and ends when enough was sent. */
+static void check_limits(struct session_state *state)
 {
     const struct output_limit *limit = output_limit(&state->session);
+    size_t size = output_size(&state->output);
 
-    if (limit->soft_bytes == 0 || output_size(&state->output) <= limit->soft_bytes)
+    if (limit->hard_bytes != 0 && size > limit->hard_bytes) {
+        abort_over_limit(state, "hard");
+    } else if (limit->soft_bytes == 0 || size <= limit->soft_bytes) {
         state->over_soft_us = 0;
-    else if (state->over_soft_us == 0)
-        state->over_soft_us = now_us;
-    else if (now_us - state->over_soft_us > limit->soft_seconds * 1000000)
-        abort_over_limit(state, "soft");
+    } else {
+        uint64_t now_us = clock_mono_us();
+        if (state->over_soft_us == 0)
+            state->over_soft_us = now_us;
+        else if (now_us - state->over_soft_us > limit->soft_seconds * 1000000)
+            abort_over_limit(state, "soft");
+    }
 }
 
 struct reply *session_push_begin(struct session *session)
@@ -184,8 +191,28 @@ void session_push_end(struct session *session)
 {
     struct session_state *state = session_state(session);
 
-    check_hard_limit(state);
+    check_limits(state);
     wake(state);
+}
+
+bool session_push(struct session *session, struct bytes message)
+{
+    struct session_state *state = session_state(session);
+    bool idle = output_size(&state->output) == 0;
+
+    if (state->ending != SESSION_OPEN)
+        return false;
+    session->deliveries++;
+    state->unsent++;
+    if (state->running) {
+        buf_add_bytes(&state->pushed, message);
+        return true;
+    }
+    buf_add_bytes(&state->output.tail, message);
+    check_limits(state);
+    if (idle && session->conn != NULL) /* somebody sees to what was there before */
+        conn_wake_later(session->conn);
+    return true;
 }
 
 void session_gate(struct session *session, uint64_t lsn)
@@ -223,8 +250,14 @@ struct bytes session_output_pin(struct session *session, size_t max)
 
 void session_output_sent(struct session *session, size_t size)
 {
+    struct session_state *state = session_state(session);
+
     session->active_us = clock_mono_us();
-    output_sent(&session_state(session)->output, size, broker_durable(session->broker));
+    output_sent(&state->output, size, broker_durable(session->broker));
+    if (output_size(&state->output) == 0)
+        state->unsent = 0;
+    if (state->over_soft_us != 0)
+        check_limits(state);
 }
 
 /* ---- running commands ---- */
@@ -251,11 +284,16 @@ static void deny_lost_writes(struct session_state *state)
                                        "writes that are not durable");
 }
 
+static bool is_told_anyway(const struct command_row *command)
+{
+    return command != NULL && (command->flags & COMMAND_PUSHES);
+}
+
 static void apply_reply_mode(struct session_state *state)
 {
     struct session *session = &state->session;
 
-    if (session->reply_mode != REPLY_ON)
+    if (session->reply_mode != REPLY_ON && !is_told_anyway(session->command))
         take_reply_back(state);
     if (session->reply_mode == REPLY_SKIP_NEXT)
         session->reply_mode = REPLY_SKIP;
@@ -263,13 +301,26 @@ static void apply_reply_mode(struct session_state *state)
         session->reply_mode = REPLY_ON;
 }
 
+static void finish_reply(struct session_state *state)
+{
+    if (state->reply_gate != 0)
+        deny_lost_writes(state);
+    apply_reply_mode(state);
+}
+
+/* Messages that came while the command ran follow its reply. */
+static void release_pushed(struct session_state *state)
+{
+    if (state->pushed.len == 0)
+        return;
+    buf_add_bytes(&state->output.tail, buf_bytes(&state->pushed));
+    buf_reset(&state->pushed, 0);
+}
+
 static void finish_command(struct session_state *state)
 {
     struct session *session = &state->session;
 
-    if (state->reply_gate != 0)
-        deny_lost_writes(state);
-    apply_reply_mode(state);
     session_drop_work(session);
     if (session->command != NULL) {
         session->commands++;
@@ -279,7 +330,7 @@ static void finish_command(struct session_state *state)
     }
     session->command = NULL;
     session->container = NULL;
-    check_hard_limit(state);
+    check_limits(state);
 }
 
 /* Runs the command that argv holds, from its start. */
@@ -293,12 +344,15 @@ static void run_command(struct session_state *state)
     state->running = true;
     flow = dispatch(&state->session);
     state->running = false;
-    if (flow == FLOW_WAIT) {
+    if (flow == FLOW_WAIT)
         take_reply_back(state);
+    else
+        finish_reply(state);
+    release_pushed(state);
+    if (flow == FLOW_WAIT)
         state->waiting = true;
-        return;
-    }
-    finish_command(state);
+    else
+        finish_command(state);
 }
 
 static bool can_run(const struct session_state *state)
@@ -419,7 +473,7 @@ void session_tick(struct session *session, uint64_t now_us)
 
     if (state->ending != SESSION_OPEN)
         return;
-    check_soft_limit(state, now_us);
+    check_limits(state);
     if (state->waiting || now_us - session->active_us < IDLE_US)
         return;
     parser_shrink(&state->parser);

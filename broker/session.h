@@ -27,6 +27,7 @@
 #include "base/list.h"
 #include "broker/command.h"
 #include "broker/reply.h"
+#include "pubsub/membership.h"
 
 struct broker;
 struct conn;
@@ -66,8 +67,9 @@ struct session {
     bool no_evict;
     bool no_touch;
     enum reply_mode reply_mode;
-    unsigned output_class; /* enum output_class of options.h */
-    struct buf name;       /* CLIENT SETNAME, SETINFO; empty: none */
+    struct subscriber subscriber; /* its rooms; changed by broker/fanout.h only */
+    unsigned output_class;        /* enum output_class of options.h */
+    struct buf name;              /* CLIENT SETNAME, SETINFO; empty: none */
     struct buf lib_name;
     struct buf lib_version;
 
@@ -75,6 +77,7 @@ struct session {
     uint64_t created_us;
     uint64_t active_us;                       /* when bytes last came or went */
     uint64_t commands;                        /* run to their end */
+    uint64_t deliveries;                      /* messages written to its output */
     const struct command_row *last_command;   /* NULL before the first */
     const struct command_row *last_container; /* of it; NULL: of none */
 };
@@ -89,9 +92,13 @@ size_t session_reply_max(const struct session *session);
 /* Nothing written from here on leaves before `lsn` is durable. 0 is no gate. */
 void session_gate(struct session *session, uint64_t lsn);
 
-/* For output that answers no command of its own (a message, a push): what it answers is written
- * to; the connection sends it at the end of the loop's turn. NULL when the session is going
- * away. */
+/* Writes a whole message, in wire form, that answers no command of the session's: it leaves within
+ * the next turns of the loop. While the session's own command runs, the message waits behind that
+ * command's reply. False: the session is going away, or went over its output limit before. */
+bool session_push(struct session *session, struct bytes message);
+
+/* The same for what is written in pieces, and never while the session's own command runs: what it
+ * answers is written to. NULL when the session is going away. */
 struct reply *session_push_begin(struct session *session);
 /* After the writing: sees to the output limits. */
 void session_push_end(struct session *session);

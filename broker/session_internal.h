@@ -13,6 +13,8 @@ struct session_state {
 
     size_t reply_start;  /* of the running command, in the output's tail */
     uint64_t reply_gate; /* the highest of the running command; 0: none */
+    struct buf pushed;   /* messages that wait behind the running command's reply */
+    uint64_t unsent;     /* messages since the output was empty */
 
     unsigned holds;
     bool running;     /* inside of a command's function */

@@ -181,6 +181,9 @@ static void add_entry(struct session *session, const struct stream_add *add, str
     if (object_type(object) == OBJECT_NONE)
         op.number = keyspace_next_feed(keyspace);
     session_gate(session, keyspace_write(keyspace, &op));
+    if (op.number != 0)
+        keyspace_event(session, EVENT_NEW, "new", session->db, session->argv[1]);
+    keyspace_event(session, EVENT_STREAM, "xadd", session->db, session->argv[1]);
 }
 
 static void trim_entries(struct session *session, struct object *object, struct id first,
@@ -195,6 +198,7 @@ static void trim_entries(struct session *session, struct object *object, struct 
                     .id = first,
                     .number = removed};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+    keyspace_event(session, EVENT_STREAM, "xtrim", session->db, session->argv[1]);
 }
 
 enum flow xadd_command(struct session *session)
@@ -279,6 +283,7 @@ static void erase_entries(struct session *session, struct object *object,
                     .id = plan->first,
                     .data = buf_bytes(data)};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+    keyspace_event(session, EVENT_STREAM, "xdel", session->db, session->argv[1]);
 }
 
 static bool parse_ids(struct session *session, struct buf *out)
@@ -438,6 +443,7 @@ enum flow xsetid_command(struct session *session)
                                                        : row.entries_added,
                     .id2 = id_is_zero(setid.max_deleted) ? row.max_deleted_id : setid.max_deleted};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+    keyspace_event(session, EVENT_STREAM, "xsetid", session->db, session->argv[1]);
     reply_status(&session->reply, "OK");
     return FLOW_DONE;
 }

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "broker/broker.h"
 #include "broker/conn.h"
 #include "broker/options.h"
@@ -24,10 +25,14 @@ struct broker {
     bool paused;
     struct list waiting; /* for room */
     unsigned after_calls;
+    unsigned left; /* sessions that were told to leave their rooms */
+    unsigned limit_closes;
+    uint64_t lost; /* messages of closed sessions */
 };
 
 struct conn {
     unsigned wakes;
+    unsigned later_wakes;
 };
 
 static struct broker broker;
@@ -35,6 +40,23 @@ static struct conn conn;
 static struct session *session; /* under test */
 static unsigned destroyed;      /* works */
 static unsigned runs;           /* of `later` */
+
+static uint64_t now_us; /* of all clocks */
+
+uint64_t clock_mono_us(void)
+{
+    return now_us;
+}
+
+uint64_t clock_wall_us(void)
+{
+    return now_us;
+}
+
+uint64_t clock_wall_ms(void)
+{
+    return now_us / 1000;
+}
 
 const struct options *broker_options(const struct broker *of)
 {
@@ -73,9 +95,32 @@ void broker_after_command(struct broker *of, struct session *of_session)
     of->after_calls++;
 }
 
+void broker_leave_rooms(struct broker *of, struct session *leaving)
+{
+    (void)leaving;
+    of->left++;
+}
+
+void broker_count_output_limit(struct broker *of, uint64_t lost)
+{
+    of->limit_closes++;
+    of->lost += lost;
+}
+
 void conn_wake(struct conn *woken)
 {
     woken->wakes++;
+}
+
+void conn_wake_later(struct conn *woken)
+{
+    woken->later_wakes++;
+}
+
+const char *conn_peer_address(const struct conn *of)
+{
+    (void)of;
+    return "peer";
 }
 
 static inline enum flow echo_command(struct session *of)
@@ -115,6 +160,13 @@ static inline enum flow later_command(struct session *of)
     }
     reply_bulk(&of->reply, of->argv[1]);
     reply_integer(&of->reply, runs);
+    return FLOW_DONE;
+}
+
+static inline enum flow pushself_command(struct session *of)
+{
+    assert_true(session_push(of, BYTES("+push\r\n")));
+    reply_status(&of->reply, "reply");
     return FLOW_DONE;
 }
 
@@ -175,6 +227,7 @@ static const struct command_row rows[] = {
     {.name = "gate", .run = gate_command, .arity = 2},
     {.name = "later", .run = later_command, .arity = 2},
     {.name = "big", .run = big_command, .arity = 2},
+    {.name = "pushself", .run = pushself_command, .arity = 1},
     {.name = "write", .run = echo_command, .arity = -2, .flags = COMMAND_WRITE},
     {.name = "auth", .run = auth_command, .arity = -2, .flags = COMMAND_NO_AUTH},
     {.name = "quit", .run = quit_command, .arity = -1},
@@ -217,6 +270,7 @@ static inline int set_up(void **state)
     conn = (struct conn){0};
     destroyed = 0;
     runs = 0;
+    now_us = 1;
     session = session_create(&broker, &conn, 1);
     return 0;
 }

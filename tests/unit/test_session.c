@@ -239,25 +239,114 @@ static void output_over_the_hard_limit_aborts(void **state)
     assert_int_equal(session_ending(session), SESSION_ABORTED);
 }
 
+static void pass_seconds(uint64_t seconds)
+{
+    now_us += seconds * 1000000;
+    session_tick(session, now_us);
+}
+
 static void the_time_over_the_soft_limit_begins_anew_after_a_break(void **state)
 {
     struct output_limit *limit = &broker.options.client_output_buffer_limit.of[OUTPUT_NORMAL];
-    uint64_t now_us = session->active_us;
 
     (void)state;
     *limit = (struct output_limit){.soft_bytes = 100, .soft_seconds = 10};
     feed("big 200\r\n");
-    session_tick(session, now_us);
-    session_tick(session, now_us + 9000000);
+    pass_seconds(9);
     drop_output();
-    session_tick(session, now_us + 9500000);
-    feed("big 200\r\n");
-    session_tick(session, now_us + 11000000);
-    session_tick(session, now_us + 20000000);
+    feed("big 200\r\n"); /* no tick saw the break */
+    pass_seconds(9);
     assert_int_equal(session_ending(session), SESSION_OPEN);
-    session_tick(session, now_us + 22000000);
+    pass_seconds(2);
     assert_int_equal(session_ending(session), SESSION_ABORTED);
 }
+
+/* ---- messages ---- */
+
+static bool push(const char *text)
+{
+    return session_push(session, bytes_of_string(text));
+}
+
+static void a_message_wakes_the_connection_once_until_it_is_sent(void **state)
+{
+    (void)state;
+    assert_true(push("+a\r\n"));
+    assert_true(push("+b\r\n"));
+    assert_int_equal(conn.later_wakes, 1);
+    assert_int_equal(conn.wakes, 0);
+    assert_sends("+a\r\n+b\r\n");
+    assert_true(push("+c\r\n"));
+    assert_int_equal(conn.later_wakes, 2);
+    assert_int_equal(session->deliveries, 3);
+}
+
+static void a_message_behind_a_gate_waits_with_what_is_before_it(void **state)
+{
+    (void)state;
+    feed("gate 1\r\n");
+    assert_true(push("+a\r\n"));
+    assert_sends("");
+    broker.durable = 1;
+    assert_sends("*1\r\n:1\r\n+a\r\n");
+}
+
+static void a_message_from_its_own_command_follows_the_reply(void **state)
+{
+    (void)state;
+    feed("pushself\r\necho a\r\nreply off\r\npushself\r\n");
+    assert_sends("+reply\r\n+push\r\n$1\r\na\r\n+push\r\n");
+}
+
+static void a_closing_session_takes_no_message(void **state)
+{
+    (void)state;
+    feed("quit\r\n");
+    assert_false(push("+a\r\n"));
+    assert_sends("+OK\r\n");
+}
+
+static void a_subscriber_that_does_not_read_is_closed_and_its_messages_are_counted(void **state)
+{
+    (void)state;
+    session->output_class = OUTPUT_PUBSUB;
+    broker.options.client_output_buffer_limit.of[OUTPUT_PUBSUB].hard_bytes = 14;
+    assert_true(push("+sent\r\n"));
+    drop_output();
+    assert_true(push("+lost\r\n"));
+    assert_true(push("+lost\r\n"));
+    assert_int_equal(session_ending(session), SESSION_OPEN);
+    assert_true(push("+lost\r\n"));
+    assert_int_equal(session_ending(session), SESSION_ABORTED);
+    assert_false(push("+lost\r\n"));
+    assert_int_equal(broker.limit_closes, 1);
+    assert_int_equal(broker.lost, 3);
+}
+
+static void a_slow_subscriber_over_the_soft_limit_is_closed_by_the_next_message(void **state)
+{
+    struct output_limit *limit = &broker.options.client_output_buffer_limit.of[OUTPUT_NORMAL];
+
+    (void)state;
+    *limit = (struct output_limit){.soft_bytes = 4, .soft_seconds = 10};
+    assert_true(push("+message\r\n"));
+    now_us += 10000000;
+    assert_true(push("+message\r\n"));
+    assert_int_equal(session_ending(session), SESSION_OPEN);
+    now_us += 1;
+    assert_true(push("+message\r\n"));
+    assert_int_equal(session_ending(session), SESSION_ABORTED);
+}
+
+static void a_closed_session_leaves_its_rooms(void **state)
+{
+    (void)state;
+    session_close(session);
+    session = NULL;
+    assert_int_equal(broker.left, 1);
+}
+
+/* ---- limits of input, memory ---- */
 
 static void a_command_over_the_input_limit_aborts(void **state)
 {
@@ -319,6 +408,13 @@ int main(void)
         TEST(output_that_piles_up_stops_commands_until_it_is_sent),
         TEST(output_over_the_hard_limit_aborts),
         TEST(the_time_over_the_soft_limit_begins_anew_after_a_break),
+        TEST(a_message_wakes_the_connection_once_until_it_is_sent),
+        TEST(a_message_behind_a_gate_waits_with_what_is_before_it),
+        TEST(a_message_from_its_own_command_follows_the_reply),
+        TEST(a_closing_session_takes_no_message),
+        TEST(a_subscriber_that_does_not_read_is_closed_and_its_messages_are_counted),
+        TEST(a_slow_subscriber_over_the_soft_limit_is_closed_by_the_next_message),
+        TEST(a_closed_session_leaves_its_rooms),
         TEST(a_command_over_the_input_limit_aborts),
         TEST(an_idle_session_gives_its_memory_back),
         TEST(arguments_are_one_span_of_wire),
