@@ -203,7 +203,7 @@ export function redis(test, options = {}) {
 // happen all the time. (A commit record may not be larger than a fold.)
 export function smallMemory(folds) {
     return ['--fold-bytes', folds, '--commit-record-bytes', folds, '--resident-bytes', '1mb',
-        '--block-cache-bytes', '1mb'];
+        '--block-cache-bytes', '1mb', '--chunk-cache-bytes', '1mb'];
 }
 
 // Resident memory in bytes.
