@@ -1,0 +1,192 @@
+// Frameworks and clients that live on publish and subscribe: socket.io with its two Redis adapters
+// on two client libraries, and clients that subscribe again after a restart.
+
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { once } from 'node:events';
+import test, { before, describe } from 'node:test';
+import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
+import Redis from 'ioredis';
+import { createClient } from 'redis';
+import { Server as SocketServer } from 'socket.io';
+import { io as connectSocket } from 'socket.io-client';
+import { delay } from './lib/connection.mjs';
+import { suiteScope, weir } from './lib/server.mjs';
+
+const WAIT_MS_MAX = 15_000;
+
+const scope = suiteScope();
+let server;
+
+before(async () => {
+    server = await weir(scope);
+});
+
+async function nodeRedis(port, RESP) {
+    const client = createClient({ url: `redis://127.0.0.1:${port}`, RESP });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+}
+
+function ioRedis(port, protocol) {
+    const client = new Redis(port, '127.0.0.1', { protocol, retryStrategy: () => 50 });
+    client.on('error', () => {});
+    return client;
+}
+
+// Waits for the replies to what was sent, as both libraries do when they are asked to.
+function quit(client) {
+    return client instanceof Redis ? client.quit() : client.close();
+}
+
+const LIBRARIES = {
+    'node-redis, RESP2': () => nodeRedis(server.port, 2),
+    'node-redis, RESP3': () => nodeRedis(server.port, 3),
+    'ioredis, RESP2': () => ioRedis(server.port, 2),
+    'ioredis, RESP3': () => ioRedis(server.port, 3),
+};
+const ADAPTERS = { classic: createAdapter, sharded: createShardedAdapter };
+
+async function until(condition, what) {
+    const end = Date.now() + WAIT_MS_MAX;
+    while (!(await condition())) {
+        assert.ok(Date.now() < end, `never: ${what}`);
+        await delay(10);
+    }
+}
+
+// One socket.io server, as each of several machines runs it. `clients` end after it.
+async function socketServer(t, adapter, clients) {
+    const listener = http.createServer();
+    const io = new SocketServer(listener, { adapter });
+    io.on('connection', (socket) => {
+        socket.on('join', (room, done) => Promise.resolve(socket.join(room)).then(() => done()));
+        socket.on('leave', (room, done) => Promise.resolve(socket.leave(room)).then(() => done()));
+    });
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    t.after(async () => {
+        await io.close();
+        await Promise.all(clients.map(quit));
+    });
+    return { io, url: `http://127.0.0.1:${listener.address().port}` };
+}
+
+// A browser, so to say; remembers what it was told.
+async function visitor(t, { url }, ...rooms) {
+    const socket = connectSocket(url, { transports: ['websocket'], reconnection: false });
+    socket.heard = [];
+    socket.on('news', (text) => socket.heard.push(text));
+    t.after(() => socket.disconnect());
+    await once(socket, 'connect');
+    for (const room of rooms) await socket.emitWithAck('join', room);
+    return socket;
+}
+
+for (const [kind, adapter] of Object.entries(ADAPTERS)) {
+    for (const [library, client] of Object.entries(LIBRARIES)) {
+        // The adapters take two names of channels that other runs must not share.
+        const options = kind === 'classic' ? { key: library } : { channelPrefix: library };
+        describe(`socket.io, ${kind} adapter, ${library}`, () => {
+            let one, two;
+
+            async function start(t) {
+                const machine = async () => {
+                    const clients = [await client(), await client()];
+                    return socketServer(t, adapter(...clients, options), clients);
+                };
+                [one, two] = [await machine(), await machine()];
+                await until(async () => (await one.io.of('/').adapter.serverCount()) === 2 &&
+                    (await two.io.of('/').adapter.serverCount()) === 2, 'two servers');
+            }
+
+            test('rooms reach over servers, and exceptions hold', async (t) => {
+                await start(t);
+                const a = await visitor(t, one, 'red');
+                const b = await visitor(t, two, 'red', 'blue');
+                const c = await visitor(t, two, 'blue');
+                await delay(100);
+                one.io.emit('news', 'all');
+                one.io.to('red').emit('news', 'red');
+                two.io.to('red').except('blue').emit('news', 'red, not blue');
+                one.io.to('red').to('blue').emit('news', 'once');
+                one.io.to('blue').emit('news', 'blue');
+                await until(() => a.heard.length >= 4 && b.heard.length >= 4 &&
+                    c.heard.length >= 3, 'all news');
+                await delay(50);
+                assert.deepEqual(a.heard.sort(), ['all', 'once', 'red', 'red, not blue']);
+                assert.deepEqual(b.heard.sort(), ['all', 'blue', 'once', 'red']);
+                assert.deepEqual(c.heard.sort(), ['all', 'blue', 'once']);
+            });
+
+            test('fetchSockets, moves and disconnects see both servers', async (t) => {
+                await start(t);
+                const a = await visitor(t, one, 'here');
+                const b = await visitor(t, two, 'here');
+                await visitor(t, two);
+                const ids = async (room) =>
+                    (await one.io.in(room).fetchSockets()).map(({ id }) => id).sort();
+                assert.equal((await one.io.fetchSockets()).length, 3);
+                assert.deepEqual(await ids('here'), [a.id, b.id].sort());
+                one.io.in(b.id).socketsJoin('there');
+                await until(async () => (await ids('there')).length === 1, 'joined from afar');
+                const gone = once(b, 'disconnect');
+                one.io.in('there').disconnectSockets();
+                await gone;
+                await until(async () => (await ids('here')).length === 1, 'left by a disconnect');
+                assert.deepEqual(await ids('there'), []);
+            });
+
+            test('servers talk to each other', async (t) => {
+                await start(t);
+                two.io.on('question', (text, answer) => answer(`${text}!`));
+                const answers = await one.io.serverSideEmitWithAck('question', 'well');
+                assert.deepEqual(answers, ['well!']);
+            });
+        });
+    }
+}
+
+describe('after a restart of the server', () => {
+    for (const protocol of [2, 3]) {
+        test(`node-redis subscribes again, RESP${protocol}`, async (t) => {
+            const own = await weir(t);
+            const heard = [];
+            const subscriber = await nodeRedis(own.port, protocol);
+            t.after(() => subscriber.destroy());
+            await subscriber.subscribe('channel', (text) => heard.push(text));
+            await subscriber.pSubscribe('pat*', (text) => heard.push(text));
+            await subscriber.sSubscribe('shard', (text) => heard.push(text));
+            await publishAfterRestart(own, () => heard);
+        });
+
+        test(`ioredis subscribes again, RESP${protocol}`, async (t) => {
+            const own = await weir(t);
+            const heard = [];
+            const subscriber = ioRedis(own.port, protocol);
+            t.after(() => subscriber.disconnect());
+            subscriber.on('message', (channel, text) => heard.push(text));
+            subscriber.on('pmessage', (pattern, channel, text) => heard.push(text));
+            subscriber.on('smessage', (channel, text) => heard.push(text));
+            await subscriber.subscribe('channel');
+            await subscriber.psubscribe('pat*');
+            await subscriber.ssubscribe('shard');
+            await publishAfterRestart(own, () => heard);
+        });
+    }
+
+    async function publishAfterRestart(own, heard) {
+        for (const signal of ['SIGKILL', 'SIGTERM']) {
+            await own.restart(signal);
+            const publisher = await own.connect();
+            for (const [command, channel] of [['PUBLISH', 'channel'], ['PUBLISH', 'pattern'],
+                ['SPUBLISH', 'shard']]) {
+                await until(async () => (await publisher.ok(command, channel,
+                    `${signal} ${channel}`)) === 1, `${channel} has its subscriber again`);
+                await until(() => heard().includes(`${signal} ${channel}`), `${channel} is heard`);
+            }
+            publisher.destroy();
+        }
+    }
+});
