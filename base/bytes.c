@@ -74,15 +74,32 @@ bool bytes_to_i64(struct bytes text, int64_t *out)
     return true;
 }
 
-/* Four digits at a time: a division costs more than the comparisons that it saves. */
+/* 1233 / 4096 is a little above log10(2): bits * 1233 / 4096 is the count, or one less. */
 static size_t digit_count(uint64_t value)
 {
-    size_t count = 1;
-    while (value >= 10000) {
-        value /= 10000;
-        count += 4;
-    }
-    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+    static const uint64_t powers[] = {0,
+                                      UINT64_C(10),
+                                      UINT64_C(100),
+                                      UINT64_C(1000),
+                                      UINT64_C(10000),
+                                      UINT64_C(100000),
+                                      UINT64_C(1000000),
+                                      UINT64_C(10000000),
+                                      UINT64_C(100000000),
+                                      UINT64_C(1000000000),
+                                      UINT64_C(10000000000),
+                                      UINT64_C(100000000000),
+                                      UINT64_C(1000000000000),
+                                      UINT64_C(10000000000000),
+                                      UINT64_C(100000000000000),
+                                      UINT64_C(1000000000000000),
+                                      UINT64_C(10000000000000000),
+                                      UINT64_C(100000000000000000),
+                                      UINT64_C(1000000000000000000),
+                                      UINT64_C(10000000000000000000)};
+    size_t bits = 64 - (size_t)__builtin_clzll(value | 1);
+    size_t least = bits * 1233 >> 12;
+    return least + (value >= powers[least]);
 }
 
 size_t u64_to_text(uint64_t value, char *out)

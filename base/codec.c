@@ -58,17 +58,6 @@ uint64_t decoder_varint_long(struct decoder *decoder)
     return 0;
 }
 
-struct bytes decoder_take(struct decoder *decoder, uint64_t len)
-{
-    if (decoder_left(decoder) < len) {
-        fail(decoder);
-        return (struct bytes){0};
-    }
-    struct bytes taken = {decoder->at, (size_t)len};
-    decoder->at += len;
-    return taken;
-}
-
 struct bytes decoder_bytes(struct decoder *decoder)
 {
     return decoder_take(decoder, decoder_varint(decoder));

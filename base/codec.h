@@ -39,7 +39,18 @@ static inline uint64_t decoder_varint(struct decoder *decoder)
 }
 
 /* The next `len` bytes, valid as long as the span. */
-struct bytes decoder_take(struct decoder *decoder, uint64_t len);
+static inline struct bytes decoder_take(struct decoder *decoder, uint64_t len)
+{
+    if (decoder_left(decoder) < len) {
+        decoder->failed = true;
+        decoder->at = decoder->end;
+        return (struct bytes){0};
+    }
+    struct bytes taken = {decoder->at, (size_t)len};
+    decoder->at += len;
+    return taken;
+}
+
 /* A varint length, then that many bytes. */
 struct bytes decoder_bytes(struct decoder *decoder);
 

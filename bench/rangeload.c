@@ -2,15 +2,16 @@
  *
  *   weir-rangeload PORT ENTRIES COUNT SECONDS PID
  *
- * The feed "feed" has ids 1-1 to ENTRIES-1. One connection keeps PIPELINE requests
- * `XRANGE feed <random> + COUNT <count>` on their way. The answers are not parsed, so that the
- * client costs next to nothing: the first one's length is measured, and all of a kind are as long
- * (ids are padded to one length by beginning at ENTRIES / 2). Prints "requests/s cpu-us/request" of
- * process PID. */
+ * The feed "feed" has ids 1-1 to ENTRIES-1. Each of CONNECTIONS connections keeps PIPELINE requests
+ * `XRANGE feed <random> + COUNT <count>` on their way: with one connection the server would be idle
+ * whenever the client reads. The answers are not parsed, so that the client costs next to nothing:
+ * the first one's length is measured, and all of a kind are as long (ids are padded to one length by
+ * beginning at ENTRIES / 2). Prints "requests/s cpu-us/request" of process PID. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@
 #include "base/bytes.h"
 #include "base/random.h"
 
-#define PIPELINE    16
+#define CONNECTIONS 8
+#define PIPELINE    4
 #define ENTRIES_MIN 1000
 
 static double now(void)
@@ -111,6 +113,43 @@ static size_t measure(int fd, char *buffer, size_t size)
     return total;
 }
 
+struct load {
+    struct random random;
+    uint64_t entries;
+    uint64_t count;
+    size_t answer; /* bytes of one */
+    uint64_t done;
+    struct pollfd sockets[CONNECTIONS];
+    size_t partial[CONNECTIONS]; /* bytes of an answer that is not whole yet */
+};
+
+static void serve(struct load *load, unsigned i, char *buffer, size_t size)
+{
+    ssize_t n = read(load->sockets[i].fd, buffer, size);
+    if (n <= 0)
+        die("read");
+    load->partial[i] += (size_t)n;
+    unsigned whole = (unsigned)(load->partial[i] / load->answer);
+    load->partial[i] %= load->answer;
+    load->done += whole;
+    if (whole > 0)
+        ask(load->sockets[i].fd, &load->random, load->entries, load->count, whole);
+}
+
+static void run_until(struct load *load, double end, char *buffer, size_t size)
+{
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        ask(load->sockets[i].fd, &load->random, load->entries, load->count, PIPELINE);
+    while (now() < end) {
+        if (poll(load->sockets, CONNECTIONS, -1) < 0)
+            die("poll");
+        for (unsigned i = 0; i < CONNECTIONS; i++) {
+            if (load->sockets[i].revents != 0)
+                serve(load, i, buffer, size);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static char buffer[1 << 18];
@@ -118,28 +157,18 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: weir-rangeload PORT ENTRIES COUNT SECONDS PID\n");
         return 1;
     }
-    int fd = dial((uint16_t)argument(argv[1]));
-    uint64_t entries = argument(argv[2]), count = argument(argv[3]), pid = argument(argv[5]);
-    struct random random;
-    random_init(&random, 1);
-    ask(fd, &random, entries, count, 1);
-    size_t answer = measure(fd, buffer, sizeof(buffer));
+    struct load load = {.entries = argument(argv[2]), .count = argument(argv[3])};
+    uint64_t pid = argument(argv[5]);
+    random_init(&load.random, 1);
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        load.sockets[i] =
+            (struct pollfd){.fd = dial((uint16_t)argument(argv[1])), .events = POLLIN};
+    ask(load.sockets[0].fd, &load.random, load.entries, load.count, 1);
+    load.answer = measure(load.sockets[0].fd, buffer, sizeof(buffer));
 
-    double start = now(), cpu = cpu_of(pid), end = start + (double)argument(argv[4]);
-    uint64_t done = 0;
-    size_t partial = 0;
-    ask(fd, &random, entries, count, PIPELINE);
-    while (now() < end) {
-        ssize_t n = read(fd, buffer, sizeof(buffer));
-        if (n <= 0)
-            die("read");
-        partial += (size_t)n;
-        unsigned whole = (unsigned)(partial / answer);
-        partial %= answer;
-        done += whole;
-        if (whole > 0)
-            ask(fd, &random, entries, count, whole < PIPELINE ? whole : PIPELINE);
-    }
-    printf("%.0f %.2f\n", (double)done / (now() - start), (cpu_of(pid) - cpu) * 1e6 / (double)done);
+    double start = now(), cpu = cpu_of(pid);
+    run_until(&load, start + (double)argument(argv[4]), buffer, sizeof(buffer));
+    printf("%.0f %.2f\n", (double)load.done / (now() - start),
+           (cpu_of(pid) - cpu) * 1e6 / (double)load.done);
     return 0;
 }

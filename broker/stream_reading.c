@@ -28,19 +28,24 @@ void reading_end(struct reading *reading, struct session *session)
     broker->entries = reading->entries;
 }
 
-/* "*2\r\n$<len>\r\n<id>\r\n<fields>" */
+/* "*2\r\n$<len>\r\n<id>\r\n<fields>". The length of nearly all ids has two digits. */
 static void add_entry(struct buf *out, const struct entry *entry)
 {
-    char *start = buf_reserve(out, 4 + 2 * INTEGER_TEXT_MAX + ID_TEXT_MAX + entry->fields.len);
-    char id[ID_TEXT_MAX];
-    size_t id_len = id_to_text(entry->id, id);
+    static const char head[] = "*2\r\n$00\r\n";
+    const size_t head_len = sizeof(head) - 1;
+    char *start = buf_reserve(out, head_len + ID_TEXT_MAX + 2 + entry->fields.len);
     char *at = start;
-    memcpy(at, "*2\r\n$", 5);
-    at += 5;
-    at += u64_to_text(id_len, at);
-    memcpy(at, "\r\n", 2);
-    memcpy(at + 2, id, id_len);
-    at += 2 + id_len;
+    memcpy(at, head, head_len);
+    size_t id_len = id_to_text(entry->id, at + head_len);
+    if (id_len >= 10) {
+        at[5] = (char)('0' + id_len / 10);
+        at[6] = (char)('0' + id_len % 10);
+        at += head_len + id_len;
+    } else {
+        at[5] = (char)('0' + id_len);
+        memmove(at + 6, at + 7, 2 + id_len);
+        at += head_len - 1 + id_len;
+    }
     memcpy(at, "\r\n", 2);
     memcpy(at + 2, entry->fields.data, entry->fields.len);
     out->len += (size_t)(at + 2 - start) + entry->fields.len;

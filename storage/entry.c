@@ -21,18 +21,3 @@ char *entry_write(char *at, struct id base, const struct entry *entry)
     memcpy(at, entry->fields.data, entry->fields.len);
     return at + entry->fields.len;
 }
-
-enum err entry_read(struct decoder *chunk, struct id base, struct entry *out)
-{
-    if (decoder_left(chunk) == 0)
-        return ERR_END;
-    uint64_t len = decoder_varint(chunk);
-    uint64_t delta_ms = decoder_varint(chunk);
-    uint64_t seq = decoder_varint(chunk);
-    struct bytes fields = decoder_take(chunk, len);
-    uint64_t first_seq = delta_ms == 0 ? base.seq : 0;
-    if (chunk->failed || delta_ms > UINT64_MAX - base.ms || seq > UINT64_MAX - first_seq)
-        return ERR_CORRUPT;
-    *out = (struct entry){{base.ms + delta_ms, first_seq + seq}, fields};
-    return ERR_OK;
-}

@@ -1,31 +1,5 @@
 #include "storage/id.h"
 
-bool id_next(struct id *id)
-{
-    if (id->seq < UINT64_MAX) {
-        id->seq++;
-        return true;
-    }
-    if (id->ms == UINT64_MAX)
-        return false;
-    id->ms++;
-    id->seq = 0;
-    return true;
-}
-
-bool id_prev(struct id *id)
-{
-    if (id->seq > 0) {
-        id->seq--;
-        return true;
-    }
-    if (id->ms == 0)
-        return false;
-    id->ms--;
-    id->seq = UINT64_MAX;
-    return true;
-}
-
 size_t id_to_text(struct id id, char *out)
 {
     size_t len = u64_to_text(id.ms, out);

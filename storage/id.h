@@ -52,8 +52,23 @@ static inline bool id_is_zero(struct id id)
 }
 
 /* The neighbour in order. False at the end of the range; *id is untouched then. */
-bool id_next(struct id *id);
-bool id_prev(struct id *id);
+static inline bool id_next(struct id *id)
+{
+    if (id->seq == UINT64_MAX && id->ms == UINT64_MAX)
+        return false;
+    id->seq++;
+    id->ms += id->seq == 0;
+    return true;
+}
+
+static inline bool id_prev(struct id *id)
+{
+    if (id_is_zero(*id))
+        return false;
+    id->ms -= id->seq == 0;
+    id->seq--;
+    return true;
+}
 
 /* Writes "ms-seq" to `out` (ID_TEXT_MAX bytes of room) and returns its length. */
 size_t id_to_text(struct id id, char *out);

@@ -123,7 +123,7 @@ bool tail_erase(struct tail *tail, struct id id)
     struct piece *piece = &tail->pieces[index];
     struct decoder decoder = decoder_of(bytes_of(piece->data, piece->len));
     const char *start = decoder.at;
-    struct entry entry;
+    struct entry entry = {0};
     while (entry_read(&decoder, piece->base, &entry) == ERR_OK && id_less(entry.id, id))
         start = decoder.at;
     if (decoder.at == start || !id_equal(entry.id, id))

@@ -61,7 +61,7 @@ static void entries_are_read_back(void **state)
         size_t len;
         char *chunk = write_chunk(base, entries, count, &len);
         struct decoder decoder = decoder_of(bytes_of(chunk, len));
-        struct entry entry;
+        struct entry entry = {0};
         for (size_t j = 0; j < count; j++) {
             assert_int_equal(entry_read(&decoder, base, &entry), ERR_OK);
             assert_true(id_equal(entry.id, entries[j].id));
@@ -103,7 +103,7 @@ static void every_truncation_ends_or_is_corrupt(void **state)
             char *copy = malloc(cut + 1);
             memcpy(copy + 1, chunk, cut);
             struct decoder decoder = decoder_of(bytes_of(copy + 1, cut));
-            struct entry entry;
+            struct entry entry = {0};
             enum err err;
             size_t read = 0;
             while ((err = entry_read(&decoder, base, &entry)) == ERR_OK)
@@ -127,7 +127,7 @@ static void garbage_is_never_read_past_its_end(void **state)
                 (char)(random_below(&dice, 3) ? random_below(&dice, 8) : random_u64(&dice));
         struct id base = {random_number(), random_number()};
         struct decoder decoder = decoder_of(bytes_of(chunk + 1, len));
-        struct entry entry;
+        struct entry entry = {0};
         enum err err;
         while ((err = entry_read(&decoder, base, &entry)) == ERR_OK) {
             assert_false(id_less(entry.id, base));
@@ -146,7 +146,7 @@ static void an_id_beyond_the_last_one_is_corrupt(void **state)
     const char *const chunks[] = {"\x01\x00\x01x", "\x01\x01\x00x"};
     for (int i = 0; i < 2; i++) {
         struct decoder decoder = decoder_of(bytes_of(chunks[i], 4));
-        struct entry entry;
+        struct entry entry = {0};
         assert_int_equal(entry_read(&decoder, base, &entry), ERR_CORRUPT);
     }
 }
