@@ -5,7 +5,7 @@
  * The feed "feed" has ids 1-1 to ENTRIES-1. Each of CONNECTIONS connections keeps PIPELINE requests
  * `XRANGE feed <random> + COUNT <count>` on their way: with one connection the server would be idle
  * whenever the client reads. The answers are not parsed, so that the client costs next to nothing:
- * the first one's length is measured, and all of a kind are as long (ids are padded to one length by
+ * the first one's length is measured, and all of a kind are as long (ids get one length by
  * beginning at ENTRIES / 2). Prints "requests/s cpu-us/request" of process PID. */
 #include <arpa/inet.h>
 #include <errno.h>
