@@ -277,6 +277,14 @@ describe('keyspace events', () => {
 });
 
 describe('limits', () => {
+    async function until(condition) {
+        const end = Date.now() + 20_000;
+        while (!(await condition())) {
+            assert.ok(Date.now() < end, String(condition));
+            await delay(10);
+        }
+    }
+
     async function info(client, name) {
         const text = await client.ok('INFO');
         return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)[1]);
@@ -338,6 +346,22 @@ describe('limits', () => {
         assert.equal(pausing.isClosed, false);
         slow.socket.resume();
         await slow.closed;
+    });
+
+    test('over the limit of clients new ones are told so, and subscribers are served', async (t) => {
+        const server = await weir(t, { args: ['--maxclients', '12'] });
+        const subscribers = [];
+        for (let i = 0; i < 11; i++) {
+            const connection = await server.connect({ protocol: 3 });
+            connection.send('SUBSCRIBE', 'full');
+            subscribers.push(connection);
+        }
+        const publisher = await server.connect();
+        const refused = await server.connect();
+        assert.equal((await refused.next()).value.message, 'ERR max number of clients reached');
+        await refused.closed;
+        await until(async () => await publisher.ok('PUBLISH', 'full', 'x') === 11);
+        await until(() => subscribers.every(({ pushes }) => pushes.at(-1)?.[2] === 'x'));
     });
 
     test('rooms per connection', ONLY_WEIR, async (t) => {
