@@ -313,7 +313,8 @@ static void a_failed_write_sticks_until_the_next_open(void **state)
     assert_true(sim_disk_heal(log_world.disk));
     log_expect_failed();
     log_close();
-    log_open_and_read(1, log_world.last >= 3 ? 3 : 2);
+    assert_int_equal(log_open(1), ERR_OK);
+    assert_in_range(log_world.last, 2, 3); /* what was torn may have been whole already */
     log_append_many(1, 100, true);
 }
 
