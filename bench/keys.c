@@ -12,17 +12,17 @@
 /* Few enough that neither side's socket buffer is full of what the other has not read. */
 #define BATCH ((uint64_t)1000)
 
-struct key key_of(struct bytes stem, char separator, uint64_t index, uint64_t count)
+struct key key_of(const struct keys *keys, uint64_t index)
 {
-    struct key key = {.len = stem.len};
+    struct key key = {.len = keys->stem.len};
     char text[INTEGER_TEXT_MAX];
-    CHECK(stem.len + 1 + DIGITS <= KEY_MAX);
-    memcpy(key.text, stem.data, stem.len);
-    if (count == 1)
+    CHECK(keys->stem.len + 1 + DIGITS <= KEY_MAX);
+    memcpy(key.text, keys->stem.data, keys->stem.len);
+    if (keys->base == 0 && keys->count == 1)
         return key;
-    size_t len = u64_to_text(index, text);
+    size_t len = u64_to_text(keys->base + index, text);
     CHECK(len <= DIGITS);
-    key.text[key.len++] = separator;
+    key.text[key.len++] = keys->separator;
     memset(key.text + key.len, '0', DIGITS);
     key.len += DIGITS;
     memcpy(key.text + key.len - len, text, len);
@@ -58,7 +58,7 @@ static void write_all(int fd, struct bytes bytes)
     }
 }
 
-uint64_t keys_sum(uint16_t port, struct bytes command, struct bytes stem, uint64_t count)
+uint64_t keys_sum(uint16_t port, struct bytes command, const struct keys *keys)
 {
     struct sum sum = {0};
     struct buf out;
@@ -66,9 +66,9 @@ uint64_t keys_sum(uint16_t port, struct bytes command, struct bytes stem, uint64
     int fd = link_dial(port);
     buf_init(&out);
     resp_init(&sum.resp, on_value, on_reply);
-    for (uint64_t i = 0; i < count; out.len = 0) {
-        for (uint64_t end = i + BATCH; i < end && i < count; i++) {
-            struct key key = key_of(stem, ':', i, count);
+    for (uint64_t i = 0; i < keys->count; out.len = 0) {
+        for (uint64_t end = i + BATCH; i < end && i < keys->count; i++) {
+            struct key key = key_of(keys, i);
             resp_add_count(&out, 2);
             resp_add_word(&out, command);
             resp_add_word(&out, key_bytes(&key));

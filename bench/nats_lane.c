@@ -35,10 +35,12 @@ void nats_lane_on_bytes(struct link *link, struct bytes bytes)
     link_flush(link);
 }
 
-void nats_lane_add(struct lane *lane, uint64_t index, uint64_t count, struct payload item)
+void nats_lane_add(struct source *source, struct lane *lane, struct payload item)
 {
-    size_t len = lane->source->load->options->payload;
-    struct key subject = key_of(BYTES("feed"), '.', index, count);
+    const struct options *options = source->load->options;
+    size_t len = options->payload;
+    struct keys feeds = {BYTES("feed"), '.', options->base, options->keys};
+    struct key subject = key_of(&feeds, random_below(&source->load->random, feeds.count));
     char reply[NATS_INBOX_MAX + INTEGER_TEXT_MAX];
     size_t reply_len = strlen(lane->nats.inbox);
     memcpy(reply, lane->nats.inbox, reply_len);

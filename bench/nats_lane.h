@@ -7,7 +7,7 @@
 
 void nats_lane_open(struct lane *lane);
 void nats_lane_on_bytes(struct link *link, struct bytes bytes);
-/* A publish to feed `index` of `count`. */
-void nats_lane_add(struct lane *lane, uint64_t index, uint64_t count, struct payload item);
+/* A publish to a feed at random. */
+void nats_lane_add(struct source *source, struct lane *lane, struct payload item);
 
 #endif

@@ -6,9 +6,9 @@
  *   +--------+--------+---------------------+
  *
  * The number of the entry or message and the microsecond at which it was due, both as 16
- * hexadecimal digits. The letters follow from the number: a slice of a megabyte of random ones, in
- * which a compressor finds no more than their 6 bits a byte. So any payload can be checked by
- * whoever knows its number. */
+ * hexadecimal digits. The letters follow from the number: a slice of random ones, in
+ * which a compressor of blocks below 64 KB finds no more than their 6 bits a byte. So any payload
+ * can be checked by whoever knows its number. */
 #ifndef WEIR_BENCH_PAYLOAD_H
 #define WEIR_BENCH_PAYLOAD_H
 

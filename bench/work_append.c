@@ -7,9 +7,6 @@
 #include "bench/source.h"
 #include "bench/workloads.h"
 
-#define FEED BYTES("feed")
-#define KEY  BYTES("key")
-
 static void add_payload(struct source *source, struct buf *out, struct payload item)
 {
     size_t len = source->load->options->payload;
@@ -18,10 +15,20 @@ static void add_payload(struct source *source, struct buf *out, struct payload i
     buf_add_bytes(out, RESP_END);
 }
 
-static struct key random_key(struct source *source, struct bytes stem)
+/* The feeds of append: `keys` of them from number `base`, so that several loads need not share. */
+static struct keys feeds_of(const struct options *options)
 {
-    uint64_t keys = source->load->options->keys;
-    return key_of(stem, ':', random_below(&source->load->random, keys), keys);
+    return (struct keys){BYTES("feed"), ':', options->base, options->keys};
+}
+
+static struct keys values_of(const struct options *options)
+{
+    return (struct keys){BYTES("key"), ':', 0, options->keys};
+}
+
+static struct key random_key(struct source *source, struct keys keys)
+{
+    return key_of(&keys, random_below(&source->load->random, keys.count));
 }
 
 static void expect(struct source *source, const struct resp_value *value, enum resp_type type)
@@ -35,7 +42,7 @@ static void expect(struct source *source, const struct resp_value *value, enum r
 static void add_xadd(struct source *source, struct lane *lane, struct payload item)
 {
     struct buf *out = &lane->link.out;
-    struct key key = random_key(source, FEED);
+    struct key key = random_key(source, feeds_of(source->load->options));
     resp_add_count(out, 5);
     resp_add_word(out, BYTES("XADD"));
     resp_add_word(out, key_bytes(&key));
@@ -48,11 +55,11 @@ static void add_xadd(struct source *source, struct lane *lane, struct payload it
 static void add_fill(struct source *source, struct lane *lane, struct payload item)
 {
     struct buf *out = &lane->link.out;
-    uint64_t keys = source->load->options->keys;
+    struct keys feeds = feeds_of(source->load->options);
     char id[INTEGER_TEXT_MAX + 2];
     item.number++;
     item.start_us = 0;
-    struct key key = key_of(FEED, ':', item.number % keys, keys);
+    struct key key = key_of(&feeds, item.number % feeds.count);
     size_t len = u64_to_text(item.number, id);
     id[len++] = '-';
     id[len++] = '1';
@@ -75,11 +82,12 @@ static void run_appends(struct load *load, const struct source_verbs *verbs)
 {
     struct source source = {0};
     uint16_t port = (uint16_t)load->options->port;
-    uint64_t before = keys_sum(port, BYTES("XLEN"), FEED, load->options->keys);
+    struct keys feeds = feeds_of(load->options);
+    uint64_t before = keys_sum(port, BYTES("XLEN"), &feeds);
     source_open(&source, load, verbs);
     source_start(&source);
     load_run(load);
-    uint64_t added = keys_sum(port, BYTES("XLEN"), FEED, load->options->keys) - before;
+    uint64_t added = keys_sum(port, BYTES("XLEN"), &feeds) - before;
     if (added != load->acknowledged)
         die("%s: acknowledged %" PRIu64 " entries, and the server has %" PRIu64, load->workload,
             load->acknowledged, added);
@@ -103,7 +111,8 @@ void work_fill(struct load *load)
 
 static void add_set_of(struct source *source, struct buf *out, uint64_t index, struct payload item)
 {
-    struct key key = key_of(KEY, ':', index, source->load->options->keys);
+    struct keys keys = values_of(source->load->options);
+    struct key key = key_of(&keys, index);
     resp_add_count(out, 3);
     resp_add_word(out, BYTES("SET"));
     resp_add_word(out, key_bytes(&key));
@@ -138,7 +147,7 @@ void work_set(struct load *load)
 
 static void add_get(struct source *source, struct lane *lane, struct payload item)
 {
-    struct key key = random_key(source, KEY);
+    struct key key = random_key(source, values_of(source->load->options));
     (void)item;
     resp_add_count(&lane->link.out, 2);
     resp_add_word(&lane->link.out, BYTES("GET"));

@@ -14,16 +14,10 @@ static uint16_t port_of(const struct load *load)
     return (uint16_t)load->options->port;
 }
 
-static void add_random(struct source *source, struct lane *lane, struct payload item)
-{
-    uint64_t keys = source->load->options->keys;
-    nats_lane_add(lane, random_below(&source->load->random, keys), keys, item);
-}
-
 void work_nats_append(struct load *load)
 {
     static const struct source_verbs verbs = {
-        .add = add_random, .on_open = nats_lane_open, .on_bytes = nats_lane_on_bytes};
+        .add = nats_lane_add, .on_open = nats_lane_open, .on_bytes = nats_lane_on_bytes};
     struct source source = {0};
     uint64_t before = nats_prepare(port_of(load));
     source_open(&source, load, &verbs);
@@ -75,7 +69,7 @@ static void create_consumer(const struct reader *reader)
 
 void work_nats_tail(struct load *load)
 {
-    static const struct source_verbs verbs = {.add = add_random,
+    static const struct source_verbs verbs = {.add = nats_lane_add,
                                               .on_open = nats_lane_open,
                                               .on_bytes = nats_lane_on_bytes,
                                               .readers_count = true};
@@ -112,11 +106,16 @@ static struct rooms *rooms_of(struct source *source)
     return container_of(source, struct rooms, readers.source);
 }
 
+static struct key room_of(const struct options *options, uint64_t index)
+{
+    struct keys rooms = {BYTES("room"), '.', 0, options->keys};
+    return key_of(&rooms, index);
+}
+
 static void add_publish(struct source *source, struct lane *lane, struct payload item)
 {
     const struct options *options = source->load->options;
-    struct key room = key_of(BYTES("room"), '.', random_below(&source->load->random, options->keys),
-                             options->keys);
+    struct key room = room_of(options, random_below(&source->load->random, options->keys));
     nats_add_pub(&lane->link.out, key_bytes(&room), BYTES(""), options->payload);
     payload_add(&lane->link.out, item, options->payload);
     buf_add_bytes(&lane->link.out, NATS_END);
@@ -154,7 +153,7 @@ static void on_subscribed(struct nats *nats)
 static void subscribe(struct reader *reader)
 {
     const struct options *options = reader->readers->source.load->options;
-    struct key room = key_of(BYTES("room"), '.', reader->index % options->keys, options->keys);
+    struct key room = room_of(options, reader->index % options->keys);
     nats_init(&reader->nats, &reader->link.out, on_message);
     reader->nats.on_pong = on_subscribed;
     buf_addf(&reader->link.out, "SUB %.*s 2\r\nPING\r\n", (int)room.len, room.text);

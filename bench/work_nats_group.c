@@ -33,12 +33,6 @@ struct group {
     struct deliveries deliveries;
 };
 
-static void add_publish(struct source *source, struct lane *lane, struct payload item)
-{
-    (void)source;
-    nats_lane_add(lane, 0, 1, item);
-}
-
 static void pull(struct puller *puller)
 {
     char payload[32], reply[NATS_INBOX_MAX + 8];
@@ -124,7 +118,7 @@ static void confirm(const struct load *load)
 
 void work_nats_group(struct load *load)
 {
-    static const struct source_verbs verbs = {.add = add_publish,
+    static const struct source_verbs verbs = {.add = nats_lane_add,
                                               .on_open = nats_lane_open,
                                               .on_bytes = nats_lane_on_bytes,
                                               .readers_count = true};

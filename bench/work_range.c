@@ -59,7 +59,8 @@ static void add_range(struct source *source, struct lane *lane, struct payload i
     const struct options *options = source->load->options;
     uint64_t places = options->entries - (options->count - 1) * options->keys;
     uint64_t first = 1 + random_below(&source->load->random, places);
-    struct key key = key_of(FEED, ':', first % options->keys, options->keys);
+    struct keys feeds = {FEED, ':', 0, options->keys};
+    struct key key = key_of(&feeds, first % feeds.count);
     (void)item;
     *first_of(ranges_of(source), lane, lane->sent) = first;
     resp_add_count(&lane->link.out, 6);

@@ -94,7 +94,8 @@ void work_tail(struct load *load)
 
 static struct key room_of(const struct options *options, uint64_t index)
 {
-    return key_of(BYTES("room"), ':', index, options->keys);
+    struct keys rooms = {BYTES("room"), ':', 0, options->keys};
+    return key_of(&rooms, index);
 }
 
 static void add_publish(struct source *source, struct lane *lane, struct payload item)
