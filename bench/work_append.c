@@ -80,7 +80,7 @@ static void expect_id(struct source *source, struct lane *lane, const struct res
 /* All feeds have as many more entries as were acknowledged. */
 static void run_appends(struct load *load, const struct source_verbs *verbs)
 {
-    struct source source = {0};
+    static struct source source;
     uint16_t port = (uint16_t)load->options->port;
     struct keys feeds = feeds_of(load->options);
     uint64_t before = keys_sum(port, BYTES("XLEN"), &feeds);
@@ -131,18 +131,18 @@ static void expect_ok(struct source *source, struct lane *lane, const struct res
     expect(source, value, RESP_STATUS);
 }
 
-static void run_plainly(struct load *load, const struct source_verbs *verbs)
+static void run_plainly(struct source *source, struct load *load, const struct source_verbs *verbs)
 {
-    struct source source = {0};
-    source_open(&source, load, verbs);
-    source_start(&source);
+    source_open(source, load, verbs);
+    source_start(source);
     load_run(load);
 }
 
 void work_set(struct load *load)
 {
     static const struct source_verbs verbs = {.add = add_set, .on_value = expect_ok};
-    run_plainly(load, &verbs);
+    static struct source source;
+    run_plainly(&source, load, &verbs);
 }
 
 static void add_get(struct source *source, struct lane *lane, struct payload item)
@@ -173,6 +173,7 @@ static void add_each(struct source *source, struct lane *lane, struct payload it
 static void set_all(const struct options *options)
 {
     static const struct source_verbs verbs = {.add = add_each, .on_value = expect_ok};
+    static struct source source;
     static struct load load;
     struct options all = *options;
     all.operations = options->keys;
@@ -180,14 +181,15 @@ static void set_all(const struct options *options)
     all.pipeline = 100;
     all.rate = 0;
     load_init(&load, &all, "get's values");
-    run_plainly(&load, &verbs);
+    run_plainly(&source, &load, &verbs);
 }
 
 void work_get(struct load *load)
 {
     static const struct source_verbs verbs = {.add = add_get, .on_value = expect_payload};
+    static struct source source;
     set_all(load->options);
-    run_plainly(load, &verbs);
+    run_plainly(&source, load, &verbs);
 }
 
 /* ---- rewrite ---- */
@@ -203,5 +205,6 @@ static void add_rewrite(struct source *source, struct lane *lane, struct payload
 void work_rewrite(struct load *load)
 {
     static const struct source_verbs verbs = {.add = add_rewrite, .allowed = "ERR Background"};
-    run_plainly(load, &verbs);
+    static struct source source;
+    run_plainly(&source, load, &verbs);
 }

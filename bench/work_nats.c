@@ -18,7 +18,7 @@ void work_nats_append(struct load *load)
 {
     static const struct source_verbs verbs = {
         .add = nats_lane_add, .on_open = nats_lane_open, .on_bytes = nats_lane_on_bytes};
-    struct source source = {0};
+    static struct source source;
     uint64_t before = nats_prepare(port_of(load));
     source_open(&source, load, &verbs);
     source_start(&source);
@@ -73,7 +73,7 @@ void work_nats_tail(struct load *load)
                                               .on_open = nats_lane_open,
                                               .on_bytes = nats_lane_on_bytes,
                                               .readers_count = true};
-    struct readers readers = {0};
+    static struct readers readers;
     if (nats_prepare(port_of(load)) != 0)
         die("nats-tail wants an empty stream");
     load->fanout = load->options->readers;

@@ -122,7 +122,7 @@ void work_nats_group(struct load *load)
                                               .on_open = nats_lane_open,
                                               .on_bytes = nats_lane_on_bytes,
                                               .readers_count = true};
-    struct group group = {0};
+    static struct group group;
     nats_prepare((uint16_t)load->options->port);
     create_consumer(load);
     load->fanout = 1;

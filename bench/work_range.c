@@ -94,7 +94,7 @@ void work_range(struct load *load)
 {
     static const struct source_verbs verbs = {.add = add_range, .on_value = check_range};
     const struct options *options = load->options;
-    struct ranges ranges = {0};
+    static struct ranges ranges;
     struct buf firsts;
     if (options->entries < options->count * options->keys || options->rate > 0)
         die("range wants at least count * keys --entries, and a closed loop");
@@ -141,7 +141,7 @@ static void check_replay(struct source *source, struct lane *lane, const struct 
 void work_replay(struct load *load)
 {
     static const struct source_verbs verbs = {.add = add_replay, .on_value = check_replay};
-    struct replay replay = {.next = 1};
+    static struct replay replay = {.next = 1};
     if (load->options->connections != 1 || load->options->pipeline != 1)
         die("replay wants --connections 1 and --pipeline 1");
     source_open(&replay.source, load, &verbs);
@@ -213,7 +213,7 @@ static void check_pending(struct source *source, struct lane *lane, const struct
 
 static void run_pending(struct load *load, const struct source_verbs *verbs)
 {
-    struct source source = {0};
+    static struct source source;
     if (load->options->entries < PENDING_COUNT)
         die("%s wants --entries", load->workload);
     deliver_all(load->options);

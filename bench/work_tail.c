@@ -80,7 +80,7 @@ static void on_reply(struct resp *resp)
 void work_tail(struct load *load)
 {
     static const struct source_verbs verbs = {.add = add_xadd, .readers_count = true};
-    struct readers readers = {0};
+    static struct readers readers;
     if (resp_call((uint16_t)load->options->port, NULL, "XLEN feed") != 0)
         die("tail wants an empty feed");
     load->fanout = load->options->readers;
@@ -148,7 +148,7 @@ void work_rooms(struct load *load)
     static const struct source_verbs verbs = {
         .add = add_publish, .on_value = expect_receivers, .readers_count = true};
     const struct options *options = load->options;
-    struct readers readers = {0};
+    static struct readers readers;
     if (options->readers % options->keys != 0)
         die("rooms wants as many --readers in each of --keys rooms");
     load->fanout = options->readers / options->keys;
