@@ -1,0 +1,267 @@
+// The cases, a row each. bench/README.md says what they mean for a user.
+//
+// A row:
+//   group, name   where its results go
+//   about         what is done, for the table
+//   servers       who does it, in the order of the turns
+//   work, options weir-bench's workload (nats: with nats- before it) and options
+//   unit          what the rate counts
+//   compare       what the ratio is of: 'rate', 'p50' or 'p99' of the latencies, or 'start'
+//   witness       redis-benchmark does the same, beside
+//   prepare       loads that run before, once for each server, which then stays for all rounds
+//   saved         what was prepared is folded (Weir) before
+//   cold          the kernel forgets the server's files before each round
+//   beside        loads that run at the same time
+//   needs         commands without which a server is left out
+//   weirArgs      further arguments of Weir
+//   plain         durability plays no part: it is not named
+//   notes         server -> what its row has to say
+//   kind          'load', or 'startup' (options: entries, keys)
+//   gib           room that it wants on disk
+//   long          only when it is named
+//   goals         peer -> ratio that we want
+
+const P16 = { connections: 50, pipeline: 16 };
+const GROUP_COMMANDS = ['XGROUP', 'XREADGROUP', 'XACK'];
+const EVERYBODY = ['weir', 'weir-everysec', 'redis-always', 'redis-everysec', 'redis-none', 'nats'];
+
+const FEEDS = { 1: 'one feed', 1000: '1,000 feeds', 100000: '100,000 feeds' };
+const FEED_NAMES = { 1: 'one-feed', 1000: '1000-feeds', 100000: '100000-feeds' };
+
+function append(pipeline, keys, more = {}) {
+    return {
+        group: 'append',
+        name: `append-p${pipeline}-${FEED_NAMES[keys]}`,
+        about: `50 clients append to ${FEEDS[keys]}, ${pipeline} at a time`,
+        servers: ['weir', 'redis-always', 'nats'],
+        work: 'append',
+        options: { connections: 50, pipeline, keys },
+        unit: 'entries/s',
+        witness: true,
+        ...more,
+    };
+}
+
+function payload(bytes, name) {
+    return append(16, 1, {
+        name: `append-${name}`,
+        about: `50 clients append ${name.replace('kb', ' KB')} to one feed, 16 at a time`,
+        options: { ...P16, payload: bytes },
+        gib: 8,
+    });
+}
+
+function range(name, about, more) {
+    return {
+        group: 'range',
+        name: `range-${name}`,
+        about: `4 clients read 100 entries from a random id, ${about}`,
+        servers: ['weir', 'redis-none'],
+        work: 'range',
+        unit: 'reads/s',
+        plain: true,
+        notes: { 'redis-none': 'all in memory' },
+        ...more,
+    };
+}
+
+function tail(readers) {
+    return {
+        group: 'tail',
+        name: `tail-${readers}`,
+        about: `1,000 appends/s reach ${readers} blocked reader${readers > 1 ? 's' : ''}`,
+        servers: ['weir', 'redis-always', 'nats'],
+        work: 'tail',
+        options: { connections: 1, readers, rate: 1000 },
+        unit: 'deliveries/s',
+        compare: 'p99',
+        needs: ['XREAD'],
+    };
+}
+
+function group(readers) {
+    return {
+        group: 'group',
+        name: `group-${readers}`,
+        about: `4 clients append, a group of ${readers} reads and acknowledges`,
+        servers: ['weir', 'redis-always', 'nats'],
+        work: 'group',
+        options: { connections: 4, pipeline: 16, readers },
+        unit: 'entries/s',
+        needs: GROUP_COMMANDS,
+        notes: { nats: 'acknowledgements are not confirmed' },
+    };
+}
+
+function pending(command, entries) {
+    return {
+        group: 'group',
+        name: command,
+        about: `${command.toUpperCase()} of 10 entries, ${count(entries)} pending`,
+        servers: ['weir', 'redis-always'],
+        prepare: [fill(entries)],
+        work: command,
+        options: { connections: 1, entries },
+        unit: 'calls/s',
+        needs: [...GROUP_COMMANDS, command.toUpperCase()],
+    };
+}
+
+function keys(command, servers) {
+    return {
+        group: 'keys',
+        name: command,
+        about: `50 clients ${command.toUpperCase()} one of 100,000 keys, 16 at a time`,
+        servers,
+        work: command,
+        options: { ...P16, keys: 100000 },
+        unit: 'calls/s',
+        needs: ['SET', 'GET'],
+        plain: command === 'get',
+    };
+}
+
+function rooms(name, about, options, compare = 'rate') {
+    return {
+        group: 'rooms',
+        name: `rooms-${name}`,
+        about,
+        servers: ['weir', 'redis-none', 'nats'],
+        work: 'rooms',
+        options: { connections: 1, ...options },
+        unit: 'deliveries/s',
+        compare,
+        needs: ['SUBSCRIBE', 'PUBLISH'],
+        plain: true,
+    };
+}
+
+function fill(entries, keyCount = 1) {
+    return {
+        work: 'fill',
+        options: { connections: 1, pipeline: 5000, operations: entries, keys: keyCount },
+    };
+}
+
+// What runs beside the latencies that are measured, and what it needs. The feeds of the loads are
+// apart: each counts its own in the end.
+function disturbers(entries) {
+    return {
+        alone: { about: 'alone' },
+        replay: {
+            about: 'while a client replays a feed larger than all caches',
+            prepare: [fill(entries)],
+            cold: true,
+            beside: [{ work: 'replay', options: { connections: 1, entries, count: 1000 } }],
+        },
+        fold: {
+            about: 'while 50,000 entries/s come, folded (Redis: rewritten) each second',
+            beside: [
+                {
+                    work: 'append',
+                    options: { connections: 4, rate: 50000, keys: 10000, base: 1000000 },
+                },
+                { work: 'rewrite', options: { connections: 1, rate: 1 } },
+            ],
+        },
+        writers: {
+            about: 'while 8 clients append as fast as they can',
+            beside: [{ work: 'append', options: { connections: 8, keys: 1000, base: 1000000 } }],
+        },
+    };
+}
+
+const SMALL_CACHES = ['--block-cache-bytes', '16mb', '--resident-bytes', '16mb',
+    '--fold-bytes', '16mb'];
+const MODEST_CACHES = ['--block-cache-bytes', '32mb', '--resident-bytes', '32mb'];
+
+function disturbance(work, name, disturber) {
+    return {
+        group: 'disturbance',
+        name: `disturb-${work}-${name}`,
+        servers: ['weir', 'redis-always'],
+        work,
+        options: { connections: 10, rate: 1000, keys: 1000 },
+        unit: work === 'get' ? 'calls/s' : 'entries/s',
+        compare: 'p99',
+        needs: work === 'get' ? ['SET', 'GET'] : [],
+        weirArgs: MODEST_CACHES,
+        ...disturber,
+        about: `1,000 ${work === 'get' ? 'GETs' : 'appends'}/s ${disturber.about}`,
+    };
+}
+
+function startup(name, entries, keyCount, more = {}) {
+    return {
+        group: 'startup',
+        name: `${name}-${FEED_NAMES[keyCount]}`,
+        about: `kill -9 and start again with ${count(entries)} entries in ${FEEDS[keyCount]}`,
+        servers: ['weir', 'redis-always'],
+        kind: 'startup',
+        options: { entries, keys: keyCount },
+        unit: 'entries/s',
+        compare: 'start',
+        ...more,
+    };
+}
+
+function count(n) {
+    return n >= 1000000 ? `${n / 1000000} million` : n.toLocaleString('en-US');
+}
+
+export function allCases(quick) {
+    const size = (full, small) => (quick ? small : full);
+    const disturber = disturbers(size(2500000, 300000));
+    return [
+        append(1, 1, { goals: { 'redis-always': 1.3 } }),
+        append(16, 1, { servers: EVERYBODY, goals: { 'redis-always': 2.5, 'redis-none': 1.2 } }),
+        append(64, 1, { goals: { 'redis-always': 2.5 } }),
+        append(1, 1000),
+        append(16, 1000, { goals: { 'redis-always': 2.5 } }),
+        append(64, 1000),
+        append(1, 100000),
+        append(16, 100000, { goals: { 'redis-always': 2.5 } }),
+        append(64, 100000),
+        payload(1024, '1kb'),
+        payload(16384, '16kb'),
+        range('hot', 'all in memory', {
+            prepare: [fill(size(400000, 100000))],
+            options: { connections: 4, entries: size(400000, 100000) },
+            goals: { 'redis-none': 3 },
+        }),
+        range('block-cache', 'folded, from the block cache', {
+            prepare: [fill(size(800000, 100000))],
+            saved: true,
+            options: { connections: 4, entries: size(800000, 100000) },
+            goals: { 'redis-none': 3 },
+        }),
+        range('cold', 'from disk', {
+            prepare: [fill(size(5000000, 500000))],
+            saved: true,
+            cold: true,
+            options: { connections: 4, entries: size(5000000, 500000) },
+            weirArgs: SMALL_CACHES,
+        }),
+        tail(1), tail(10), tail(100),
+        group(1), group(10),
+        pending('xpending', size(1000000, 100000)),
+        pending('xclaim', size(1000000, 100000)),
+        keys('set', ['weir', 'redis-always', 'redis-none']),
+        keys('get', ['weir', 'redis-none']),
+        rooms('1', 'one publisher, 1 subscriber', { readers: 1, pipeline: 16 }),
+        rooms('100', 'one publisher, 100 subscribers', { readers: 100, pipeline: 16 }),
+        rooms('1000x1', 'one publisher, 1,000 rooms with 1 subscriber each',
+            { readers: 1000, keys: 1000, pipeline: 16 }),
+        rooms('100-steady', '1,000 messages/s reach 100 subscribers', { readers: 100, rate: 1000 },
+            'p99'),
+        ...['append', 'get'].flatMap((work) => Object.entries(disturber).map(
+            ([name, what]) => disturbance(work, name, what))),
+        startup('start', size(1000000, 100000), 1),
+        startup('start', size(1000000, 100000), 100000),
+        startup('size', 20000000, 1, { servers: ['weir'], long: true, gib: 20 }),
+        startup('size', 20000000, 100000, { servers: ['weir'], long: true, gib: 20 }),
+    ].map((row) => ({
+        kind: 'load', compare: 'rate', needs: [], weirArgs: [], notes: {}, gib: 4, goals: {},
+        beside: [], ...row,
+    }));
+}
