@@ -96,6 +96,11 @@ void resp_init(struct resp *resp, void (*on_value)(struct resp *, const struct r
     resp->on_reply = on_reply;
 }
 
+void resp_deinit(struct resp *resp)
+{
+    redisReaderFree(resp->reader);
+}
+
 static void take_replies(struct resp *resp)
 {
     void *reply = NULL;
@@ -229,7 +234,7 @@ int64_t resp_call(uint16_t port, const char *allowed, const char *command)
             die("%s: no reply", command);
         resp_feed(&call.resp, bytes_of(piece, (size_t)n));
     }
-    redisReaderFree(call.resp.reader);
+    resp_deinit(&call.resp);
     buf_deinit(&out);
     close(fd);
     return call.result;
