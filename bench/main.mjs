@@ -204,7 +204,11 @@ class Run {
             ({ row }) => row.group === group && row.compare === compare);
         const names = Object.keys(SERVERS).filter(
             (name) => some.some(({ rounds }) => rounds[name]));
-        const labels = { rate: some[0].row.unit, start: 'milliseconds until the first answer' };
+        const labels = {
+            rate: some[0].row.unit,
+            cpu: "microseconds of the server's CPU for each operation",
+            start: 'milliseconds until the first answer',
+        };
         return chart({
             title: `${group}: ${compare === 'rate' ? 'more is better' : 'less is better'}`,
             mayBeLog: compare !== 'rate',
