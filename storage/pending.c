@@ -28,6 +28,14 @@ void pending_set_deinit(struct pending_set *set)
     *set = (struct pending_set){0};
 }
 
+size_t pending_set_count(const struct pending_set *set)
+{
+    size_t count = 0;
+    for (uint32_t i = set->from; i < set->count; i++)
+        count += set->leaves[i]->end - set->leaves[i]->from;
+    return count;
+}
+
 static void make_room(struct pending_set *set)
 {
     if (set->count < set->cap)

@@ -61,6 +61,9 @@ static inline bool pending_set_empty(const struct pending_set *set)
     return set->from == set->count;
 }
 
+/* How many items it has: a look at every leaf. */
+size_t pending_set_count(const struct pending_set *set);
+
 /* Valid until the set changes. NULL: no such item. */
 struct pending *pending_set_find(const struct pending_set *set, struct id id);
 /* The item of `id`, a new one if there is none (*added). All but the new one's id is 0. */

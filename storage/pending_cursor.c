@@ -469,3 +469,14 @@ enum err pending_find(struct group *group, struct ranges *ranges, struct id id,
     pending_cursor_deinit(&cursor);
     return err == ERR_END ? ERR_NOT_FOUND : err;
 }
+
+bool pending_recheck(struct group *group, struct pending *item)
+{
+    struct id id = item->id;
+    if (group_state_consumer(group_state(group), item->consumer) == NULL)
+        item->consumer = 0; /* unless somebody else has it now */
+    enum err err = find_in(group, group->side, id, item);
+    if (err == ERR_END)
+        err = find_in(group, group->side ^ 1, id, item);
+    return err == ERR_OK || (err == ERR_END && item->consumer != 0);
+}

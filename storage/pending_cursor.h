@@ -75,4 +75,7 @@ MUST_CHECK enum err pending_cursor_take(struct pending_cursor *cursor, struct fe
 MUST_CHECK enum err pending_find(struct group *group, struct ranges *ranges, struct id id,
                                  struct pending *out);
 
+/* Brings what was found in the same view of ranges up to date. False: it is pending no more. */
+bool pending_recheck(struct group *group, struct pending *item);
+
 #endif
