@@ -90,6 +90,12 @@ bool stream_id(struct session *session, size_t index, uint64_t missing_seq, stru
     return parse_id(session->argv[index], missing_seq, out, NULL) || invalid_id(session);
 }
 
+bool stream_is_id(const struct session *session, size_t index)
+{
+    struct id id;
+    return parse_id(session->argv[index], 0, &id, NULL);
+}
+
 bool stream_ids(struct session *session, size_t first, size_t count, struct buf *out)
 {
     for (size_t i = 0; i < count; i++) {

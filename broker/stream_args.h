@@ -16,6 +16,9 @@ bool stream_integer(struct session *session, size_t index, int64_t *out);
  * zeros and the like are let through. */
 bool stream_id(struct session *session, size_t index, uint64_t missing_seq, struct id *out);
 
+/* True when argument `index` is one of those. */
+bool stream_is_id(const struct session *session, size_t index);
+
 /* `count` ids from argument `first` on, as struct id each. */
 bool stream_ids(struct session *session, size_t first, size_t count, struct buf *out);
 
