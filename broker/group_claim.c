@@ -376,9 +376,8 @@ enum flow xclaim_command(struct session *session)
 static bool parse_autoclaim(struct session *session, struct claim_args *out)
 {
     struct claim_args args = {.delivered_ms = -1, .count = 100};
-    struct id end;
     if (!parse_min_idle(session, "XAUTOCLAIM", &args.min_idle) ||
-        !stream_interval(session, 5, 5, &args.start, &end))
+        !stream_from(session, 5, &args.start))
         return false;
     for (size_t i = 6; i < session->argc; i++) {
         int64_t count;

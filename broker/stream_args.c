@@ -140,16 +140,23 @@ static bool interval_end(struct session *session, size_t index, uint64_t missing
     return parse_id(text, missing_seq, out, NULL) || invalid_id(session);
 }
 
+bool stream_from(struct session *session, size_t index, struct id *from)
+{
+    bool exclusive;
+    if (!interval_end(session, index, 0, from, &exclusive))
+        return false;
+    if (!exclusive || id_next(from))
+        return true;
+    reply_error(&session->reply, "ERR invalid start ID for the interval");
+    return false;
+}
+
 bool stream_interval(struct session *session, size_t start, size_t end, struct id *from,
                      struct id *to)
 {
     bool exclusive;
-    if (!interval_end(session, start, 0, from, &exclusive))
+    if (!stream_from(session, start, from))
         return false;
-    if (exclusive && !id_next(from)) {
-        reply_error(&session->reply, "ERR invalid start ID for the interval");
-        return false;
-    }
     if (!interval_end(session, end, UINT64_MAX, to, &exclusive))
         return false;
     if (exclusive && !id_prev(to)) {

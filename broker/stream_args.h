@@ -25,6 +25,9 @@ bool stream_ids(struct session *session, size_t first, size_t count, struct buf 
 /* Argument `index` as the time for which a command blocks. */
 bool stream_timeout(struct session *session, size_t index, int64_t *out);
 
+/* The lower end of an interval alone. */
+bool stream_from(struct session *session, size_t index, struct id *from);
+
 /* An end of an interval: "-", "+", an id, or "(" and an id, which is not part of it. */
 bool stream_interval(struct session *session, size_t start, size_t end, struct id *from,
                      struct id *to);

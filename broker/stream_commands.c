@@ -9,6 +9,10 @@
     }
 
 static const struct command_row xinfo_subcommands[] = {
+    {"consumers", xinfo_consumers_command, 4, COMMAND_READONLY, 2, 2, 1, "stream", "5.0.0",
+     "O(1) for each consumer", "The consumers of a group", NULL},
+    {"groups", xinfo_groups_command, 3, COMMAND_READONLY, 2, 2, 1, "stream", "5.0.0",
+     "O(1) for each group", "The consumer groups of a feed", NULL},
     {"help", xinfo_help_command, 2, COMMAND_LOADING | COMMAND_STALE, 0, 0, 0, "stream", "5.0.0",
      "O(1)", "Tells the subcommands", NULL},
     {"stream", xinfo_stream_command, -3, COMMAND_READONLY, 2, 2, 1, "stream", "5.0.0",
