@@ -7,6 +7,7 @@
 #include "broker/broker.h"
 #include "broker/fanout.h"
 #include "broker/info.h"
+#include "broker/key_watch.h"
 #include "broker/keyspace.h"
 #include "broker/keyspace_events.h"
 #include "pubsub/waiters.h"
@@ -35,6 +36,8 @@ struct broker {
 
     struct fanout fanout; /* who is in which room */
     struct keyspace_events events;
+
+    struct key_watches watches;
 
     uint64_t now_ms;          /* Unix time of this turn; 0: not asked for yet */
     struct waiters waiters;   /* blocked readers by key */

@@ -8,6 +8,7 @@
 #include "broker/server.h"
 #include "broker/session.h"
 #include "broker/session_io.h"
+#include "broker/transaction.h"
 
 #include <inttypes.h>
 
@@ -70,8 +71,12 @@ static void add_flags(const struct session *session, struct buf *out)
         buf_addf(out, "O");
     if (session->output_class == OUTPUT_PUBSUB)
         buf_addf(out, "P");
+    if (transaction_is_open(session))
+        buf_addf(out, "x");
     if (session_waiting(session) && (session->command->flags & COMMAND_BLOCKING))
         buf_addf(out, "b");
+    if (session->transaction != NULL && session->transaction->touched)
+        buf_addf(out, "d");
     if (session_ending(session) == SESSION_FINISHING)
         buf_addf(out, "c");
     if (session->no_evict)
@@ -103,6 +108,15 @@ static void add_text(struct buf *out, const char *label, const struct buf *text)
     buf_add_bytes(out, buf_bytes(text));
 }
 
+static void add_transaction(const struct session *session, struct buf *out)
+{
+    const struct transaction *transaction = session->transaction;
+    long long queued = transaction_is_open(session) ? (long long)transaction->count : -1;
+
+    buf_addf(out, " multi=%lld watch=%zu", queued,
+             transaction != NULL ? transaction->watch_count : 0);
+}
+
 /* One line of CLIENT LIST: the fields of Redis 7.4 in its order, then Weir's own. */
 static void add_client(const struct session *session, struct buf *out)
 {
@@ -117,9 +131,11 @@ static void add_client(const struct session *session, struct buf *out)
     buf_addf(out, " age=%" PRIu64 " idle=%" PRIu64 " flags=", (now - session->created_us) / 1000000,
              (now - session->active_us) / 1000000);
     add_flags(session, out);
-    buf_addf(out, " db=%u sub=%u psub=%u ssub=%u multi=-1 watch=0", session->db,
-             rooms[ROOM_CHANNEL].count, rooms[ROOM_PATTERN].count, rooms[ROOM_SHARD].count);
-    buf_addf(out, " qbuf=%zu qbuf-free=0 argv-mem=%zu multi-mem=0", memory.input, memory.arguments);
+    buf_addf(out, " db=%u sub=%u psub=%u ssub=%u", session->db, rooms[ROOM_CHANNEL].count,
+             rooms[ROOM_PATTERN].count, rooms[ROOM_SHARD].count);
+    add_transaction(session, out);
+    buf_addf(out, " qbuf=%zu qbuf-free=0 argv-mem=%zu multi-mem=%zu", memory.input,
+             memory.arguments, memory.queued);
     buf_addf(out,
              " rbs=0 rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=", memory.output > 0,
              memory.output, memory.total, memory.output > 0 ? "rw" : "r");

@@ -68,6 +68,7 @@ struct output_limits {
 /* Together with one entry they stay below what a commit record may hold (broker.c). */
 #define OPTION_COMMIT_RECORD_BYTES_MAX (128 * OPTION_MB)
 #define OPTION_COPY_BYTES_MAX          (128 * OPTION_MB)
+#define OPTION_TRANSACTION_BYTES_MAX   (128 * OPTION_MB)
 
 /* The reasons of the bounds
  *   fold-bytes            below 1 MB a fold costs more than it writes; the upper bound keeps the
@@ -111,6 +112,9 @@ struct output_limits {
       "bytes a second that folding and compaction may write; 0 is no limit")                       \
     X(BYTES, copy_bytes_max, "copy-bytes-max", "64mb", FORM_RANGE(0, OPTION_COPY_BYTES_MAX), 0, \
       "COPY refuses a feed that is larger")                                                        \
+    X(BYTES, transaction_bytes_max, "transaction-bytes-max", "64mb",                               \
+      FORM_RANGE(64 * OPTION_KB, OPTION_TRANSACTION_BYTES_MAX), 0,                                 \
+      "commands that one connection may queue for EXEC, and keys that it watches")                 \
     X(INTEGER, stream_node_max_entries, "stream-node-max-entries", "100", FORM_ANY, 0,             \
       "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")       \
     X(INTEGER, maxclients, "maxclients", "10000", FORM_RANGE(1, 1000000), 0,                       \

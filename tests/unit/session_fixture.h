@@ -13,6 +13,7 @@
 #include "broker/broker.h"
 #include "broker/conn.h"
 #include "broker/options.h"
+#include "broker/transaction.h"
 #include "tests/unit/unit.h"
 
 /* ---- a broker, a connection and commands for the session to meet ---- */
@@ -99,6 +100,15 @@ void broker_leave_rooms(struct broker *of, struct session *leaving)
 {
     (void)leaving;
     of->left++;
+}
+
+void broker_discard(struct broker *of, struct session *discarding)
+{
+    (void)of;
+    if (discarding->transaction == NULL)
+        return;
+    transaction_clear(discarding);
+    transaction_drop_idle(discarding);
 }
 
 void broker_count_output_limit(struct broker *of, uint64_t lost)
