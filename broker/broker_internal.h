@@ -10,6 +10,7 @@
 #include "broker/key_watch.h"
 #include "broker/keyspace.h"
 #include "broker/keyspace_events.h"
+#include "broker/tracking.h"
 #include "pubsub/waiters.h"
 
 struct read_job;
@@ -38,6 +39,7 @@ struct broker {
     struct keyspace_events events;
 
     struct key_watches watches;
+    struct tracking tracking;
 
     uint64_t now_ms;          /* Unix time of this turn; 0: not asked for yet */
     struct waiters waiters;   /* blocked readers by key */

@@ -8,6 +8,7 @@
 #include "broker/server.h"
 #include "broker/session.h"
 #include "broker/session_io.h"
+#include "broker/tracking.h"
 #include "broker/transaction.h"
 
 #include <inttypes.h>
@@ -75,6 +76,9 @@ static void add_flags(const struct session *session, struct buf *out)
         buf_addf(out, "x");
     if (session_waiting(session) && (session->command->flags & COMMAND_BLOCKING))
         buf_addf(out, "b");
+    if (session->tracking != NULL)
+        buf_addf(out, "t%s%s", session->tracking->redirect_broken ? "R" : "",
+                 session->tracking->mode.broadcast ? "B" : "");
     if (session->transaction != NULL && session->transaction->touched)
         buf_addf(out, "d");
     if (session_ending(session) == SESSION_FINISHING)
@@ -140,7 +144,9 @@ static void add_client(const struct session *session, struct buf *out)
              " rbs=0 rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=", memory.output > 0,
              memory.output, memory.total, memory.output > 0 ? "rw" : "r");
     add_command_name(session, out);
-    buf_addf(out, " user=default redir=-1 resp=%d", session->reply.version);
+    buf_addf(out, " user=default redir=%" PRId64 " resp=%d",
+             session->tracking != NULL ? (int64_t)session->tracking->mode.redirect : -1,
+             session->reply.version);
     add_text(out, " lib-name=", &session->lib_name);
     add_text(out, " lib-ver=", &session->lib_version);
     buf_addf(out, " deliveries=%" PRIu64 "\n", session->deliveries);
@@ -439,26 +445,6 @@ static enum flow client_unblock_command(struct session *session)
     return FLOW_DONE;
 }
 
-static enum flow client_getredir_command(struct session *session)
-{
-    reply_integer(&session->reply, -1);
-    return FLOW_DONE;
-}
-
-static enum flow client_trackinginfo_command(struct session *session)
-{
-    struct reply *reply = &session->reply;
-    reply_map(reply, 3);
-    reply_bulk_string(reply, "flags");
-    reply_set(reply, 1);
-    reply_bulk_string(reply, "off");
-    reply_bulk_string(reply, "redirect");
-    reply_integer(reply, -1);
-    reply_bulk_string(reply, "prefixes");
-    reply_array(reply, 0);
-    return FLOW_DONE;
-}
-
 #define USER  (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE)
 #define ADMIN (USER | COMMAND_ADMIN)
 #define ROW(name, run, arity, flags, since, complexity, summary)                                   \
@@ -467,6 +453,8 @@ static enum flow client_trackinginfo_command(struct session *session)
     }
 
 const struct command_row client_subcommands[] = {
+    ROW("caching", client_caching_command, 3, USER, "6.0.0", "O(1)",
+        "Whether the keys of the next command are tracked"),
     ROW("getname", client_getname_command, 2, USER, "2.6.9", "O(1)", "Name of the connection"),
     ROW("getredir", client_getredir_command, 2, USER, "6.0.0", "O(1)",
         "Client that tracking is redirected to"),
@@ -488,6 +476,8 @@ const struct command_row client_subcommands[] = {
     ROW("setinfo", client_setinfo_command, 4, USER, "7.2.0", "O(1)",
         "Sets the name or version of the client's library"),
     ROW("setname", client_setname_command, 3, USER, "2.6.9", "O(1)", "Names the connection"),
+    ROW("tracking", client_tracking_command, -3, USER, "6.0.0", "O(N), N prefixes",
+        "Tells this client when keys that it caches change"),
     ROW("trackinginfo", client_trackinginfo_command, 2, USER, "6.2.0", "O(1)",
         "Whether and how keys are tracked for this client"),
     ROW("unblock", client_unblock_command, -3, ADMIN, "5.0.0", "O(log N), N connections",

@@ -207,8 +207,7 @@ static enum flow reset_command(struct session *session)
 {
     if (session->monitor)
         broker_monitor(session->broker, session, false);
-    broker_leave_rooms(session->broker, session);
-    broker_discard(session->broker, session);
+    broker_forget(session->broker, session);
     session->db = 0;
     session->reply.version = 2;
     session->reply_mode = REPLY_ON;

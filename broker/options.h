@@ -117,6 +117,8 @@ struct output_limits {
       "commands that one connection may queue for EXEC, and keys that it watches")                 \
     X(INTEGER, stream_node_max_entries, "stream-node-max-entries", "100", FORM_ANY, 0,             \
       "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")       \
+    X(INTEGER, tracking_table_max_keys, "tracking-table-max-keys", "1000000", FORM_ANY, 0,         \
+      "keys that are remembered for clients that cache them; 0 is no limit")                       \
     X(INTEGER, maxclients, "maxclients", "10000", FORM_RANGE(1, 1000000), 0,                       \
       "connections at a time; more are told so and closed")                                        \
     X(INTEGER, timeout, "timeout", "0", FORM_RANGE(0, INT32_MAX), 0,                               \
@@ -217,7 +219,6 @@ struct output_limits {
     X(BOOL, io_threads_do_reads, "io-threads-do-reads", "no", FORM_ANY, OPTION_AT_START)           \
     X(INTEGER, hz, "hz", "10", FORM_RANGE(0, INT32_MAX), 0)                                        \
     X(BOOL, dynamic_hz, "dynamic-hz", "yes", FORM_ANY, 0)                                          \
-    X(INTEGER, tracking_table_max_keys, "tracking-table-max-keys", "1000000", FORM_ANY, 0)         \
     X(INTEGER, acllog_max_len, "acllog-max-len", "128", FORM_ANY, 0)                               \
     X(INTEGER, shutdown_timeout, "shutdown-timeout", "10", FORM_RANGE(0, INT32_MAX), 0)
 

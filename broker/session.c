@@ -87,8 +87,7 @@ void session_close(struct session *session)
 
     CHECK(!state->closed);
     session_hold(session);
-    broker_leave_rooms(session->broker, session);
-    broker_discard(session->broker, session);
+    broker_forget(session->broker, session);
     state->closed = true;
     state->ending = SESSION_ABORTED;
     session->conn = NULL;
@@ -362,10 +361,12 @@ static void run_command(struct session_state *state)
     else
         finish_reply(state);
     release_pushed(state);
-    if (flow == FLOW_WAIT)
-        state->waiting = true;
-    else
+    if (flow == FLOW_DONE) {
         finish_command(state);
+        return;
+    }
+    state->waiting = true;
+    broker_command_waits(state->session.broker, &state->session);
 }
 
 static bool can_run(const struct session_state *state)

@@ -31,6 +31,7 @@
 
 struct broker;
 struct conn;
+struct tracking_client;
 struct transaction;
 
 /* What a waiting command remembers. Embedded first in the command's own struct. */
@@ -69,6 +70,7 @@ struct session {
     bool no_touch;
     enum reply_mode reply_mode;
     struct transaction *transaction; /* NULL: it neither queues nor watches */
+    struct tracking_client *tracking; /* NULL: it does not track keys */
     struct subscriber subscriber;    /* its rooms; changed by broker/fanout.h only */
     unsigned output_class;           /* enum output_class of options.h */
     struct buf name;                 /* CLIENT SETNAME, SETINFO; empty: none */

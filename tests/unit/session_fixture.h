@@ -26,7 +26,8 @@ struct broker {
     bool paused;
     struct list waiting; /* for room */
     unsigned after_calls;
-    unsigned left; /* sessions that were told to leave their rooms */
+    unsigned waits; /* of commands */
+    unsigned left;  /* sessions that were told to leave their rooms */
     unsigned limit_closes;
     uint64_t lost; /* messages of closed sessions */
 };
@@ -96,10 +97,10 @@ void broker_after_command(struct broker *of, struct session *of_session)
     of->after_calls++;
 }
 
-void broker_leave_rooms(struct broker *of, struct session *leaving)
+void broker_command_waits(struct broker *of, struct session *of_session)
 {
-    (void)leaving;
-    of->left++;
+    (void)of_session;
+    of->waits++;
 }
 
 void broker_discard(struct broker *of, struct session *discarding)
@@ -109,6 +110,12 @@ void broker_discard(struct broker *of, struct session *discarding)
         return;
     transaction_clear(discarding);
     transaction_drop_idle(discarding);
+}
+
+void broker_forget(struct broker *of, struct session *forgotten)
+{
+    of->left++;
+    broker_discard(of, forgotten);
 }
 
 void broker_count_output_limit(struct broker *of, uint64_t lost)
