@@ -239,7 +239,7 @@ static void put_full_consumer(const struct group_info *info, struct reply *reply
     reply_bulk_string(reply, "active-time");
     reply_integer(reply, consumer->active_ms == 0 ? -1 : (int64_t)consumer->active_ms);
     field_integer(reply, "pel-count", consumer->pending);
-    reply_bulk_string(reply, "pel");
+    reply_bulk_string(reply, "pending");
     reply_array(reply, own != NULL ? own->shown : 0);
     if (own != NULL)
         buf_add_bytes(reply->out, buf_bytes(&own->pending));
@@ -254,7 +254,7 @@ static void put_group(struct group_info *info, struct session *session,
     field_name(&reply, group_name(info->group));
     put_position(&reply, row, state);
     field_integer(&reply, "pel-count", state->pending);
-    reply_bulk_string(&reply, "pel");
+    reply_bulk_string(&reply, "pending");
     reply_array(&reply, info->shown);
     buf_add_bytes(reply.out, buf_bytes(&info->pending));
     reply_bulk_string(&reply, "consumers");

@@ -40,6 +40,12 @@ struct group_read {
     size_t count_streams;
     struct group_stream *streams;
 
+    /* A key that is named twice: each stream is delivered before the next one is read. */
+    bool eager;
+    size_t done; /* streams before this one are delivered; and in `body`: */
+    size_t done_served;
+    size_t done_body;
+
     /* the round: what is collected before anything is changed */
     uint64_t now_ms;
     uint64_t view;    /* of the store when it began */
