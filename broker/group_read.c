@@ -1,8 +1,8 @@
 /* XREADGROUP: https://redis.io/docs/latest/commands/xreadgroup/
  *
- * What the reply shows is collected first, maybe in several turns of the loop; then, in one turn, all
- * of it is delivered: one op a group. Where a group has moved on meanwhile, collecting starts over.
- * So an entry is never taken by a reader that went away before it had its reply. */
+ * What the reply shows is collected first, maybe in several turns of the loop; then, in one turn,
+ * all of it is delivered: one op a group. Where a group has moved on meanwhile, collecting starts
+ * over. So an entry is never taken by a reader that went away before it had its reply. */
 #include "broker/group_read.h"
 
 #include "base/alloc.h"
@@ -46,8 +46,8 @@ static void begin_round(struct group_read *read)
     read->view = store_view(broker->store);
 }
 
-/* Whoever is next in a line has to look when the first one went without taking what woke it, or left
- * something. */
+/* Whoever is next in a line has to look when the first one went without taking what woke it, or
+ * left something. */
 static void pass_on(struct group_read *read)
 {
     struct session *session = read->blocking.session;
@@ -198,8 +198,7 @@ static enum access place_streams(struct session *session, struct group_read *rea
                         (int)key.len, key.data, (int)read->group.len, read->group.data);
             return ACCESS_FAILED;
         }
-        if (!stream->parsed &&
-            !parse_id(session, read->first + read->count_streams + i, stream))
+        if (!stream->parsed && !parse_id(session, read->first + read->count_streams + i, stream))
             return ACCESS_FAILED;
     }
     return access;

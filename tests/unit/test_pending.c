@@ -154,9 +154,9 @@ static void a_block_that_was_cut_is_damaged(void **state)
     struct buf block;
     buf_init(&block);
     struct pending last = {.id = {5, 1}};
-    pending_write(&block, &last,
-                  &(struct pending){.id = {5, 7}, .delivered_ms = 99, .deliveries = 3,
-                                    .consumer = 2});
+    pending_write(
+        &block, &last,
+        &(struct pending){.id = {5, 7}, .delivered_ms = 99, .deliveries = 3, .consumer = 2});
     for (size_t len = 1; len < block.len; len++) {
         struct decoder decoder = decoder_of(bytes_of(block.data, len));
         struct pending item = {.id = {5, 1}};
