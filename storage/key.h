@@ -37,7 +37,8 @@ enum key_kind {
  */
 #define KEY_NAME_MAX ((size_t)2 << 20)
 
-/* Where a feed's chunks live, or its groups, which have an id of their own: it stays the same when the feed is renamed. */
+/* Where a feed's chunks live, or its groups, which have an id of their own: it stays the same when
+ * the feed is renamed. */
 struct chunk_home {
     uint32_t space; /* namespace */
     uint16_t slot;
