@@ -57,7 +57,7 @@ bool key_watch_add(struct session *session, struct bytes key, bool exists)
     struct key_watch *watch = mem_alloc(sizeof(*watch));
     watch->session = session;
     watch->existed = exists;
-    waiters_add(&watches->keys, session->db, key, &watch->waiter);
+    waiters_add(&watches->keys, session->db, key, NULL, &watch->waiter);
     list_push_back(&watches->all, &watch->all_link);
     list_push_back(&transaction->watches, &watch->link);
     transaction->watch_count++;
