@@ -4,10 +4,12 @@
 #include "broker/broker_internal.h"
 
 struct read_job {
-    struct session *session;
-    struct fetch *fetch; /* borrowed: a cursor's; or NULL: */
+    struct session *session; /* NULL: nobody's, then it has `done` */
+    struct fetch *fetch;     /* borrowed: a cursor's; or NULL: */
     struct key_fetch *keys;
     size_t key_count;
+    void (*done)(void *context);
+    void *context;
 };
 
 struct key_fetch {
@@ -50,6 +52,11 @@ static void take_keys(struct read_job *job)
 void read_job_done(struct read_job *job)
 {
     struct session *session = job->session;
+    if (session == NULL) {
+        job->done(job->context);
+        mem_free(job);
+        return;
+    }
     take_keys(job);
     mem_free(job);
     if (session_release(session))
@@ -70,6 +77,17 @@ void access_read(struct session *session, struct fetch *fetch)
     job->fetch = fetch;
     fetch->view = store_view(session->broker->store);
     start_job(session, job);
+}
+
+void access_read_for(struct broker *broker, struct fetch *fetch, void (*done)(void *context),
+                     void *context)
+{
+    struct read_job *job = mem_zalloc(sizeof(*job));
+    job->fetch = fetch;
+    job->done = done;
+    job->context = context;
+    fetch->view = store_view(broker->store);
+    broker->hooks.read(broker->hooks.context, job);
 }
 
 static void add_key(struct read_job *job, struct session *session, unsigned db, struct bytes key)

@@ -1,12 +1,14 @@
 #include "storage/dirty.h"
 
 #include "base/check.h"
+#include "storage/upkeep.h"
 
 void dirty_init(struct dirty *dirty)
 {
     *dirty = (struct dirty){0};
     list_init(&dirty->objects);
     buf_init(&dirty->dropped_feeds);
+    buf_init(&dirty->dropped_delayed);
     buf_init(&dirty->dropped_spaces);
 }
 
@@ -14,6 +16,7 @@ void dirty_deinit(struct dirty *dirty)
 {
     CHECK(list_empty(&dirty->objects));
     buf_deinit(&dirty->dropped_feeds);
+    buf_deinit(&dirty->dropped_delayed);
     buf_deinit(&dirty->dropped_spaces);
     catalog_deinit(&dirty->catalog);
 }
@@ -57,8 +60,11 @@ void dirty_drop(struct dirty *dirty, struct object *object, uint8_t side)
 {
     struct feed *feed = object_feed(object);
     CHECK(feed != NULL && object->side == side);
-    if (feed->on_disk || feed->side != side)
+    bool stored = feed->on_disk || feed->side != side;
+    if (stored)
         buf_add(&dirty->dropped_feeds, &feed->home, sizeof(feed->home));
+    if (stored && upkeep_delayed(feed_upkeep(feed)) != NULL)
+        buf_add(&dirty->dropped_delayed, &feed->home, sizeof(feed->home));
     feed->dropped = true;
     *object_state(object) = (struct object_state){OBJECT_NONE, NULL};
     feed_unref(feed);

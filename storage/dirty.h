@@ -21,8 +21,10 @@ struct dirty {
     size_t bytes;        /* about what the fold has to write */
     struct buf
         dropped_feeds; /* struct chunk_home each: chunks that may be on disk and belong to nobody */
-    struct buf dropped_spaces; /* uint32_t each: namespaces that were flushed */
-    struct catalog catalog;    /* as of the seal */
+    struct buf dropped_delayed;    /* struct chunk_home each: the same for delayed entries */
+    struct buf dropped_spaces;     /* uint32_t each: namespaces that were flushed */
+    struct catalog catalog;        /* as of the seal */
+    const struct schedule *alarms; /* the store's; its sides turn with the sets */
 };
 
 /* What a dirty object adds to `bytes` beside its entries: its row, its key and what they take in

@@ -2,8 +2,11 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "storage/upkeep.h"
 
 #include <stdlib.h>
+
+#define ITEMS_MAX 3 /* of an object */
 
 /* With so few rows and runs of rows each becomes a file of its own: the chunks of a feed that is
  * alone go below what is there already and are never compacted again. */
@@ -37,15 +40,21 @@ static int compare_items(const void *a, const void *b)
     if (x->place != y->place)
         return x->place < y->place ? -1 : 1;
     uint64_t mask = ~UINT64_C(0) << (64 - KEY_HASH_BITS);
-    bool chunks = (x->place & 0xff) == KEY_CHUNK;
-    uint64_t x_rest = chunks ? x->rest : x->rest & mask;
-    uint64_t y_rest = chunks ? y->rest : y->rest & mask;
+    bool named = (x->place & 0xff) == KEY_OBJECT;
+    uint64_t x_rest = named ? x->rest & mask : x->rest;
+    uint64_t y_rest = named ? y->rest & mask : y->rest;
     if (x_rest != y_rest)
         return x_rest < y_rest ? -1 : 1;
     return bytes_compare(object_name(x->object), object_name(y->object));
 }
 
-/* An object's row and its feed's chunks lie apart: two items. */
+static bool has_delayed(const struct feed *feed, uint8_t side)
+{
+    const struct upkeep *upkeep = feed->rows[side].upkeep;
+    return upkeep != NULL && upkeep->rows[side].schedule != NULL;
+}
+
+/* An object's row, its feed's chunks and its delayed entries lie apart: up to ITEMS_MAX items. */
 static size_t collect(const struct dirty *dirty, uint8_t side, struct item *items)
 {
     size_t n = 0;
@@ -56,6 +65,9 @@ static size_t collect(const struct dirty *dirty, uint8_t side, struct item *item
                                    object->node.hash, object};
         if (feed != NULL)
             items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_CHUNK),
+                                       feed->home.feed, object};
+        if (feed != NULL && has_delayed(feed, side))
+            items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_DELAYED),
                                        feed->home.feed, object};
     }
     qsort(items, n, sizeof(*items), compare_items);
@@ -221,20 +233,41 @@ static enum err write_chunks(struct fold *fold, const struct feed *feed)
     return ERR_OK;
 }
 
-static void write_dropped(struct fold *fold, const struct dirty *dirty)
+static void drop_rows(struct fold *fold, const struct buf *of, enum key_kind kind)
 {
-    const struct chunk_home *homes =
-        (const struct chunk_home *)(const void *)dirty->dropped_feeds.data;
-    for (size_t i = 0; i < dirty->dropped_feeds.len / sizeof(*homes); i++) {
-        key_chunk(&fold->key, homes[i], ID_MIN);
-        key_chunk_end(&fold->key2, homes[i]);
+    const struct chunk_home *homes = (const struct chunk_home *)(const void *)of->data;
+    for (size_t i = 0; i < of->len / sizeof(*homes); i++) {
+        key_timed(&fold->key, kind, homes[i], ID_MIN);
+        key_timed_end(&fold->key2, kind, homes[i]);
         ranges_batch_delete_range(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->key2));
     }
+}
+
+static void write_dropped(struct fold *fold, const struct dirty *dirty)
+{
+    drop_rows(fold, &dirty->dropped_feeds, KEY_CHUNK);
+    drop_rows(fold, &dirty->dropped_delayed, KEY_DELAYED);
     const uint32_t *spaces = (const uint32_t *)(const void *)dirty->dropped_spaces.data;
     for (size_t i = 0; i < dirty->dropped_spaces.len / sizeof(*spaces); i++) {
         key_space(&fold->key, spaces[i]);
         key_space(&fold->key2, spaces[i] + 1);
         ranges_batch_delete_range(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->key2));
+    }
+}
+
+static enum err write_item(struct fold *fold, const struct item *item)
+{
+    const struct feed *feed = item->object->states[fold->side].feed;
+    switch (item->place & 0xff) {
+    case KEY_OBJECT:
+        write_object(fold, item->object);
+        return ERR_OK;
+    case KEY_DELAYED:
+        schedule_write(feed->rows[fold->side].upkeep->rows[fold->side].schedule, fold->side,
+                       fold->batch, &fold->key);
+        return ERR_OK;
+    default:
+        return write_chunks(fold, feed);
     }
 }
 
@@ -244,8 +277,10 @@ static enum err write_all(struct fold *fold, const struct dirty *dirty)
     catalog_encode(&fold->value, &dirty->catalog);
     ranges_batch_put(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->value));
     write_dropped(fold, dirty);
+    if (dirty->alarms != NULL)
+        schedule_write(dirty->alarms, fold->side, fold->batch, &fold->key);
 
-    struct item *items = mem_alloc((2 * dirty->count + 1) * sizeof(*items));
+    struct item *items = mem_alloc((ITEMS_MAX * dirty->count + 1) * sizeof(*items));
     size_t count = collect(dirty, fold->side, items);
     enum err err = ERR_OK;
     bool cut =
@@ -253,10 +288,7 @@ static enum err write_all(struct fold *fold, const struct dirty *dirty)
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         if (cut)
             ranges_batch_cut(fold->batch);
-        if ((items[i].place & 0xff) == KEY_OBJECT)
-            write_object(fold, items[i].object);
-        else
-            err = write_chunks(fold, items[i].object->states[fold->side].feed);
+        err = write_item(fold, &items[i]);
     }
     mem_free(items);
     return err;

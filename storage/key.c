@@ -4,7 +4,7 @@
 
 #define HEADER_SIZE 7
 #define HASH_SIZE   6
-#define CHUNK_SIZE  (HEADER_SIZE + 24)
+#define TIMED_SIZE  (HEADER_SIZE + 24)
 
 /* CRC-16/XMODEM, polynomial 0x1021, a nibble at a time: a key name is short. */
 static uint16_t crc16(struct bytes bytes)
@@ -85,34 +85,49 @@ void key_space(struct buf *out, uint32_t space)
     put_header(start(out, HEADER_SIZE), space, 0, KEY_SYSTEM);
 }
 
-void key_chunk(struct buf *out, struct chunk_home home, struct id base)
+void key_timed(struct buf *out, enum key_kind kind, struct chunk_home home, struct id id)
 {
-    char *at = put_header(start(out, CHUNK_SIZE), home.space, home.slot, KEY_CHUNK);
+    char *at = put_header(start(out, TIMED_SIZE), home.space, home.slot, kind);
     at = encode_u64(at, home.feed);
-    at = encode_u64(at, base.ms);
-    encode_u64(at, base.seq);
+    at = encode_u64(at, id.ms);
+    encode_u64(at, id.seq);
 }
 
-void key_chunk_end(struct buf *out, struct chunk_home home)
+void key_timed_end(struct buf *out, enum key_kind kind, struct chunk_home home)
 {
-    char *at = put_header(start(out, HEADER_SIZE + 8), home.space, home.slot, KEY_CHUNK);
+    char *at = put_header(start(out, HEADER_SIZE + 8), home.space, home.slot, kind);
     encode_u64(at, home.feed + 1);
 }
 
-enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base)
+enum err key_timed_id(struct bytes key, enum key_kind kind, struct chunk_home home, struct id *id)
 {
     struct decoder decoder = decoder_of(key);
     uint32_t space = decoder_u32(&decoder);
     uint16_t slot = decoder_u16(&decoder);
-    uint8_t kind = decoder_u8(&decoder);
+    uint8_t found = decoder_u8(&decoder);
     uint64_t feed = decoder_u64(&decoder);
-    struct id id = {.ms = decoder_u64(&decoder)};
-    id.seq = decoder_u64(&decoder);
-    if (decoder.failed || decoder_left(&decoder) > 0 || kind != KEY_CHUNK || space != home.space ||
+    struct id read = {.ms = decoder_u64(&decoder)};
+    read.seq = decoder_u64(&decoder);
+    if (decoder.failed || decoder_left(&decoder) > 0 || found != kind || space != home.space ||
         slot != home.slot || feed != home.feed)
         return ERR_CORRUPT;
-    *base = id;
+    *id = read;
     return ERR_OK;
+}
+
+void key_chunk(struct buf *out, struct chunk_home home, struct id base)
+{
+    key_timed(out, KEY_CHUNK, home, base);
+}
+
+void key_chunk_end(struct buf *out, struct chunk_home home)
+{
+    key_timed_end(out, KEY_CHUNK, home);
+}
+
+enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base)
+{
+    return key_timed_id(key, KEY_CHUNK, home, base);
 }
 
 enum err key_object_parse(struct bytes key, struct object_key *out)

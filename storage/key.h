@@ -6,6 +6,8 @@
  *   system    a name                          storage/catalog.h        (namespace 0, slot 0)
  *   object    hash u48 | key name             storage/object.h
  *   chunk     feed id u64 | ms u64 | seq u64  storage/entry.h          (id of the chunk's base)
+ *   alarm     0 u64 | ms u64 | feed id u64    storage/upkeep.h         (namespace 0, slot 0)
+ *   delayed   feed id u64 | ms u64 | seq u64  an entry's fields        (when due, and its number)
  *
  * All integers are big endian, so that rows sort by namespace, slot, kind and rest. The slot is
  * Redis Cluster's
@@ -19,7 +21,13 @@
 #include "base/err.h"
 #include "storage/id.h"
 
-enum key_kind { KEY_SYSTEM = 0, KEY_OBJECT = 1, KEY_CHUNK = 2 };
+enum key_kind {
+    KEY_SYSTEM = 0,
+    KEY_OBJECT = 1,
+    KEY_CHUNK = 2,
+    KEY_ALARM = 16,
+    KEY_DELAYED = 17,
+};
 
 #define KEY_SLOTS     16384u
 #define KEY_HASH_BITS 48
@@ -45,6 +53,9 @@ void key_object(struct buf *out, uint32_t space, uint16_t slot, uint64_t hash, s
 void key_chunk(struct buf *out, struct chunk_home home, struct id base);
 /* The end of a feed's chunks: past every key_chunk of it. */
 void key_chunk_end(struct buf *out, struct chunk_home home);
+/* The same for rows of another kind that are ordered by an id (storage/schedule.h). */
+void key_timed(struct buf *out, enum key_kind kind, struct chunk_home home, struct id id);
+void key_timed_end(struct buf *out, enum key_kind kind, struct chunk_home home);
 /* The first key of object rows in `space` at or after slot and hash (its upper 48 bits). */
 void key_object_from(struct buf *out, uint32_t space, uint16_t slot, uint64_t hash);
 /* The first key of a namespace. */
@@ -52,6 +63,10 @@ void key_space(struct buf *out, uint32_t space);
 
 /* The base id in a chunk's key. ERR_CORRUPT when it is not one of `home`. */
 MUST_CHECK enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base);
+
+/* The id in such a row's key. */
+MUST_CHECK enum err key_timed_id(struct bytes key, enum key_kind kind, struct chunk_home home,
+                                 struct id *id);
 
 /* Takes an object's key apart; `name` points into `key`. ERR_NOT_FOUND when it is a key of another
  * kind. */

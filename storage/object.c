@@ -2,6 +2,10 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "storage/upkeep.h"
+
+/* What a feed may have beside its counters, by the tag in its row. */
+enum extra { EXTRA_UPKEEP = 1 };
 
 uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name)
 {
@@ -55,6 +59,31 @@ static struct id take_id(struct decoder *decoder)
     return id;
 }
 
+static void put_extras(struct buf *out, const struct feed_row *row, uint8_t side)
+{
+    struct buf text;
+    if (row->upkeep == NULL)
+        return;
+    buf_init(&text);
+    upkeep_encode(&text, &row->upkeep->rows[side]);
+    buf_put_u8(out, EXTRA_UPKEEP);
+    buf_put_bytes(out, buf_bytes(&text));
+    buf_deinit(&text);
+}
+
+static enum err take_extras(struct decoder *decoder, struct feed *feed)
+{
+    enum err err = ERR_OK;
+    while (err == ERR_OK && decoder_left(decoder) > 0) {
+        uint8_t tag = decoder_u8(decoder);
+        struct bytes text = decoder_bytes(decoder);
+        if (decoder->failed || tag != EXTRA_UPKEEP)
+            return ERR_CORRUPT;
+        err = upkeep_decode(feed, text);
+    }
+    return err;
+}
+
 void object_row_encode(struct buf *out, const struct object_state *state, uint8_t side)
 {
     CHECK(state->type == OBJECT_FEED);
@@ -70,6 +99,7 @@ void object_row_encode(struct buf *out, const struct object_state *state, uint8_
     buf_put_varint(out, row->chunk_bytes);
     put_id(out, row->stored_id);
     buf_put_varint(out, state->feed->home.slot);
+    put_extras(out, row, side);
 }
 
 enum err object_row_decode(struct object *object, struct bytes bytes)
@@ -86,14 +116,18 @@ enum err object_row_decode(struct object *object, struct bytes bytes)
     uint64_t chunk_bytes = decoder_varint(&decoder);
     row.stored_id = take_id(&decoder);
     uint64_t slot = decoder_varint(&decoder);
-    if (decoder.failed || decoder_left(&decoder) > 0 || type != OBJECT_FEED ||
-        chunk_bytes > UINT32_MAX || slot >= KEY_SLOTS)
+    if (decoder.failed || type != OBJECT_FEED || chunk_bytes > UINT32_MAX || slot >= KEY_SLOTS)
         return ERR_CORRUPT;
     row.chunk_bytes = (uint32_t)chunk_bytes;
     home.slot = (uint16_t)slot;
     struct feed *feed = feed_create(home, object->side);
     feed->on_disk = true;
     feed->rows[feed->side] = row;
+    enum err err = take_extras(&decoder, feed);
+    if (err != ERR_OK) {
+        feed_unref(feed);
+        return err;
+    }
     *object_state(object) = (struct object_state){OBJECT_FEED, feed};
     object->persisted = true;
     return ERR_OK;

@@ -37,7 +37,16 @@ struct object;
     /* the database is empty; its namespace is `number` now */                                     \
     X(FLUSH, 8, OP_NUMBER)                                                                         \
     /* databases `db` and `number` change places */                                                \
-    X(SWAP, 9, OP_NUMBER)
+    X(SWAP, 9, OP_NUMBER)                                                                          \
+    /* an entry with fields `data` will be added at `id`.ms, its handle is `id`; `number` as in    \
+     * APPEND */                                                                                   \
+    X(SCHEDULE, 40, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                          \
+    /* the entry of handle `id2` is added as `id` with `data`, and is delayed no more */           \
+    X(DUE, 41, OP_KEY | OP_ID | OP_ID2 | OP_DATA)                                                  \
+    /* the entry of handle `id` will not be added */                                               \
+    X(CANCEL, 42, OP_KEY | OP_ID)                                                                  \
+    /* no entry becomes due before `number`, in Unix milliseconds; 0: none ever */                 \
+    X(QUIET, 43, OP_KEY | OP_NUMBER)
 
 enum op_field {
     OP_KEY = 1 << 0,
