@@ -63,11 +63,11 @@ static void remove_alarm(const struct applying *applying, const struct feed *fee
 /* Moves the feed's alarm to where the feed wants it now. */
 static void settle_alarm(const struct applying *applying)
 {
-    const struct feed *feed = applying->object != NULL ? object_feed(applying->object) : NULL;
+    struct feed *feed = applying->object != NULL ? object_feed(applying->object) : NULL;
     if (feed == NULL || feed_upkeep(feed) == NULL)
         return;
     struct upkeep_row *row = upkeep_row(feed_upkeep(feed));
-    uint64_t wants = upkeep_wants(feed);
+    uint64_t wants = upkeep_settle(feed);
     if (row->alarm_ms == wants)
         return;
     remove_alarm(applying, feed);
@@ -303,6 +303,27 @@ static enum err apply_quiet(const struct applying *applying)
     return ERR_OK;
 }
 
+static enum err apply_policy(const struct applying *applying)
+{
+    struct policy policy;
+    enum err err = policy_decode(applying->op->data, &policy);
+    if (err == ERR_OK && applying->op->number != 0)
+        err = apply_create(applying);
+    if (err != ERR_OK)
+        return err;
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    upkeep_set_policy(touch_feed(applying), policy_create(&policy));
+    return ERR_OK;
+}
+
+static enum err apply_weighed(const struct applying *applying)
+{
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    return upkeep_weighed(touch_feed(applying), applying->op->data);
+}
+
 static enum err dispatch(const struct applying *applying)
 {
     switch (applying->op->kind) {
@@ -332,6 +353,10 @@ static enum err dispatch(const struct applying *applying)
         return apply_cancel(applying);
     case OP_QUIET:
         return apply_quiet(applying);
+    case OP_POLICY:
+        return apply_policy(applying);
+    case OP_WEIGHED:
+        return apply_weighed(applying);
     }
     return ERR_CORRUPT;
 }

@@ -5,8 +5,7 @@
 #include "base/logger.h"
 #include "broker/access.h"
 #include "broker/blocking.h"
-#include "broker/broker_internal.h"
-#include "storage/upkeep.h"
+#include "broker/caretaker_internal.h"
 
 /* The piece of work of one turn: about as long as one read's commands take. */
 #define FEEDS_PER_TURN   64
@@ -22,33 +21,11 @@
 /* A feed whose last id is the greatest there is takes no entry: it is looked at again. */
 #define FULL_RETRY_MS 60000
 
-/* A read for the caretaker. It outlives a caretaker that goes away meanwhile. */
-struct errand {
-    struct caretaker *caretaker; /* NULL: gone */
-    struct fetch fetch;
-    struct feed *feed; /* whose delayed entries: one reference; NULL: alarms, or an object */
-    bool alarms;
-    unsigned db; /* of the object */
-    struct buf key;
-};
-
-enum look { LOOK_DONE, LOOK_MORE, LOOK_WAIT, LOOK_FAILED };
-
-struct looking {
-    struct caretaker *caretaker;
-    struct broker *broker;
-    uint64_t now_ms;
-    struct id alarm;
-    unsigned db;
-    struct bytes key;
-    struct object *object;
-    struct feed *feed;
-};
-
 void caretaker_init(struct caretaker *caretaker, struct broker *broker)
 {
     *caretaker = (struct caretaker){.broker = broker};
     buf_init(&caretaker->key);
+    retention_init(&caretaker->retention);
 }
 
 void caretaker_deinit(struct caretaker *caretaker)
@@ -56,6 +33,7 @@ void caretaker_deinit(struct caretaker *caretaker)
     if (caretaker->errand != NULL)
         caretaker->errand->caretaker = NULL;
     buf_deinit(&caretaker->key);
+    retention_reset(&caretaker->retention);
 }
 
 /* ---- errands ---- */
@@ -69,22 +47,11 @@ static void errand_destroy(struct errand *errand)
     mem_free(errand);
 }
 
-static enum err errand_take(struct errand *errand, struct broker *broker)
-{
-    if (!errand->alarms && errand->feed == NULL)
-        return keyspace_take(&broker->keyspace, errand->db, buf_bytes(&errand->key),
-                             &errand->fetch);
-    if (errand->fetch.view != store_view(broker->store))
-        return ERR_COLD;
-    if (errand->alarms)
-        return schedule_take(store_alarms(broker->store), &errand->fetch);
-    return schedule_take(upkeep_delayed(feed_upkeep(errand->feed)), &errand->fetch);
-}
-
-static void failed(struct caretaker *caretaker, enum err err, const char *what)
+enum look caretaker_failed(struct caretaker *caretaker, enum err err)
 {
     caretaker->retry_us = clock_mono_us() + RETRY_US;
-    LOG(LOG_WARNING, "upkeep waits", "what=%s error=\"%s\"", what, err_text(err));
+    LOG(LOG_WARNING, "upkeep waits", "error=\"%s\"", err_text(err));
+    return LOOK_FAILED;
 }
 
 static void on_errand_done(void *context)
@@ -93,52 +60,73 @@ static void on_errand_done(void *context)
     struct caretaker *caretaker = errand->caretaker;
     if (caretaker != NULL) {
         caretaker->errand = NULL;
-        enum err err = errand_take(errand, caretaker->broker);
+        enum err err = errand->take(errand, caretaker->broker);
         if (err != ERR_OK && err != ERR_COLD)
-            failed(caretaker, err, "read");
+            (void)caretaker_failed(caretaker, err);
     }
     errand_destroy(errand);
 }
 
-static struct errand *errand_begin(struct caretaker *caretaker)
+struct errand *errand_begin(struct caretaker *caretaker, struct feed *feed,
+                            enum err (*take)(struct errand *errand, struct broker *broker))
 {
     struct errand *errand = mem_zalloc(sizeof(*errand));
     errand->caretaker = caretaker;
+    errand->take = take;
+    errand->feed = feed;
+    if (feed != NULL)
+        feed_ref(feed);
     fetch_init(&errand->fetch);
     buf_init(&errand->key);
     caretaker->errand = errand;
     return errand;
 }
 
-static enum look errand_send(struct errand *errand, struct broker *broker)
+enum look errand_send(struct errand *errand, struct broker *broker)
 {
     access_read_for(broker, &errand->fetch, on_errand_done, errand);
     return LOOK_WAIT;
 }
 
-static enum look read_alarms(struct caretaker *caretaker)
+static enum err take_alarms(struct errand *errand, struct broker *broker)
+{
+    if (errand->fetch.view != store_view(broker->store))
+        return ERR_COLD;
+    return schedule_take(store_alarms(broker->store), &errand->fetch);
+}
+
+static void read_alarms(struct caretaker *caretaker)
 {
     struct store *store = caretaker->broker->store;
-    struct errand *errand = errand_begin(caretaker);
-    errand->alarms = true;
+    struct errand *errand = errand_begin(caretaker, NULL, take_alarms);
     schedule_plan(store_alarms(store), store_ranges(store), &errand->fetch);
-    return errand_send(errand, caretaker->broker);
+    (void)errand_send(errand, caretaker->broker);
+}
+
+static enum err take_object(struct errand *errand, struct broker *broker)
+{
+    return keyspace_take(&broker->keyspace, errand->db, buf_bytes(&errand->key), &errand->fetch);
 }
 
 static enum look read_object(const struct looking *looking)
 {
-    struct errand *errand = errand_begin(looking->caretaker);
+    struct errand *errand = errand_begin(looking->caretaker, NULL, take_object);
     errand->db = looking->db;
     buf_add_bytes(&errand->key, looking->key);
     keyspace_plan(&looking->broker->keyspace, looking->db, looking->key, &errand->fetch);
     return errand_send(errand, looking->broker);
 }
 
+static enum err take_delayed(struct errand *errand, struct broker *broker)
+{
+    if (errand->fetch.view != store_view(broker->store))
+        return ERR_COLD;
+    return schedule_take(upkeep_delayed(feed_upkeep(errand->feed)), &errand->fetch);
+}
+
 static enum look read_delayed(const struct looking *looking)
 {
-    struct errand *errand = errand_begin(looking->caretaker);
-    errand->feed = looking->feed;
-    feed_ref(errand->feed);
+    struct errand *errand = errand_begin(looking->caretaker, looking->feed, take_delayed);
     schedule_plan(upkeep_delayed(feed_upkeep(errand->feed)), store_ranges(looking->broker->store),
                   &errand->fetch);
     return errand_send(errand, looking->broker);
@@ -146,7 +134,7 @@ static enum look read_delayed(const struct looking *looking)
 
 /* ---- looking at a feed ---- */
 
-static struct op op_for(const struct looking *looking, enum op_kind kind)
+struct op looking_op(const struct looking *looking, enum op_kind kind)
 {
     return (struct op){
         .kind = kind, .db = looking->db, .key = looking->key, .object = looking->object};
@@ -155,7 +143,7 @@ static struct op op_for(const struct looking *looking, enum op_kind kind)
 /* Appends a delayed entry; false: the feed's ids are used up. */
 static bool append_due(const struct looking *looking, const struct scheduled *row)
 {
-    struct op op = op_for(looking, OP_DUE);
+    struct op op = looking_op(looking, OP_DUE);
     struct id last = feed_row(looking->feed)->last_id;
     op.id = (struct id){looking->now_ms, 0};
     if (op.id.ms <= last.ms) {
@@ -172,7 +160,7 @@ static bool append_due(const struct looking *looking, const struct scheduled *ro
 
 static void be_quiet(const struct looking *looking, uint64_t until_ms)
 {
-    struct op op = op_for(looking, OP_QUIET);
+    struct op op = looking_op(looking, OP_QUIET);
     op.number = until_ms;
     if (upkeep_row(feed_upkeep(looking->feed))->quiet_ms != until_ms)
         (void)keyspace_write(&looking->broker->keyspace, &op);
@@ -249,10 +237,8 @@ static enum look look_at(struct caretaker *caretaker, const struct scheduled *ro
         keyspace_find(&looking.broker->keyspace, looking.db, looking.key, &looking.object);
     if (err == ERR_COLD)
         return read_object(&looking);
-    if (err != ERR_OK) {
-        failed(caretaker, err, "find");
-        return LOOK_FAILED;
-    }
+    if (err != ERR_OK)
+        return caretaker_failed(caretaker, err);
     looking.feed = object_feed(looking.object);
     if (!is_about(&looking))
         return forget_alarm(&looking);
@@ -260,7 +246,7 @@ static enum look look_at(struct caretaker *caretaker, const struct scheduled *ro
     enum look look = serve_delayed(&looking);
     if (caretaker->entries_left != entries)
         blocking_signal(looking.broker, looking.db, looking.key);
-    return look;
+    return look == LOOK_DONE ? retention_step(&looking) : look;
 }
 
 static bool may_work(const struct caretaker *caretaker)
@@ -279,7 +265,7 @@ static bool work_some(struct caretaker *caretaker)
         const struct scheduled *row;
         enum err err = schedule_first(store_alarms(caretaker->broker->store), &row);
         if (err == ERR_COLD)
-            (void)read_alarms(caretaker);
+            read_alarms(caretaker);
         if (err != ERR_OK || row->id.ms > now_ms || broker_stalled(caretaker->broker))
             return false;
         enum look look = look_at(caretaker, row, now_ms);

@@ -1,5 +1,5 @@
 /* caretaker: does what is due for feeds, at its time and without anybody asking: appends delayed
- * entries.
+ * entries, and removes what policies do not keep (retention.h).
  *
  * The store's schedule of alarms (storage/upkeep.h) says which feed is next. At the end of a turn
  * the caretaker looks at those whose time has come, a bounded piece of work a turn. What it does
@@ -13,7 +13,7 @@
 #ifndef WEIR_BROKER_CARETAKER_H
 #define WEIR_BROKER_CARETAKER_H
 
-#include "base/buf.h"
+#include "broker/retention.h"
 
 struct broker;
 struct errand;
@@ -22,6 +22,7 @@ struct caretaker {
     struct broker *broker;
     struct errand *errand; /* with a reader; NULL: none */
     struct buf key;        /* of the feed that is being looked at */
+    struct retention retention;
     uint64_t retry_us;     /* after a failed read: not before; clock_mono_us */
     unsigned entries_left; /* of this turn's piece of work */
     size_t bytes_left;

@@ -128,10 +128,100 @@ static enum flow info_command(struct session *session)
     static const struct upkeep_row none;
     const struct upkeep_row *upkeep =
         feed_upkeep(feed) != NULL ? upkeep_row(feed_upkeep(feed)) : &none;
-    reply_map(&session->reply, 3);
+    reply_map(&session->reply, 4);
     field_integer(&session->reply, "length", feed_row(feed)->length);
     field_integer(&session->reply, "delayed", upkeep->delayed);
+    field_integer(&session->reply, "bytes", upkeep->ledger != NULL ? upkeep->ledger->total : 0);
     field_integer(&session->reply, "next-upkeep", upkeep->alarm_ms);
+    return FLOW_DONE;
+}
+
+/* ---- FEED.POLICY ---- */
+
+/* A limit's argument, 0 to `max`; false: replied. */
+static bool parse_limit(struct session *session, size_t at, uint64_t max, uint64_t *out)
+{
+    int64_t value;
+    if (!stream_integer(session, at, &value))
+        return false;
+    if (value < 0 || (uint64_t)value > max) {
+        reply_error(&session->reply, "ERR %.*s is out of range", (int)session->argv[at - 1].len,
+                    session->argv[at - 1].data);
+        return false;
+    }
+    *out = (uint64_t)value;
+    return true;
+}
+
+/* One limit and its value; false: replied. */
+static bool parse_policy_word(struct session *session, size_t at, struct policy *policy)
+{
+    if (at + 1 < session->argc) {
+#define X(field, number, word, max)                                                                \
+    if (stream_word(session, at, word))                                                            \
+        return parse_limit(session, at + 1, max, &policy->field);
+        POLICY_LIMITS(X)
+#undef X
+    }
+    session_syntax_error(session);
+    return false;
+}
+
+static void reply_policy(struct reply *reply, const struct policy *policy)
+{
+    static const struct policy none;
+    const struct policy *told = policy != NULL ? policy : &none;
+#define X(field, number, word, max) +1
+    reply_map(reply, 0 POLICY_LIMITS(X));
+#undef X
+#define X(field, number, word, max) field_integer(reply, word, told->field);
+    POLICY_LIMITS(X)
+#undef X
+}
+
+static void write_policy(struct session *session, struct object *object,
+                         const struct policy *policy)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    struct buf *data = &session->broker->scratch;
+    struct op op = {
+        .kind = OP_POLICY, .db = session->db, .key = session->argv[1], .object = object};
+    if (object_type(object) == OBJECT_NONE)
+        op.number = keyspace_next_feed(keyspace);
+    data->len = 0;
+    policy_encode(data, policy);
+    op.data = buf_bytes(data);
+    session_gate(session, keyspace_write(keyspace, &op));
+    if (op.number != 0)
+        keyspace_event(session, EVENT_NEW, "new", session->db, session->argv[1]);
+}
+
+/* FEED.POLICY key [MAXAGE ms] [MAXBYTES n] [MAXLEN n] */
+static enum flow policy_command(struct session *session)
+{
+    struct object *object;
+    enum access access = access_feed(session, session->argv[1], &object);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    const struct feed *feed = object_feed(object);
+    const struct policy *now = feed != NULL ? upkeep_policy(feed_upkeep(feed)) : NULL;
+    if (session->argc == 2 && feed == NULL) {
+        reply_error(&session->reply, "ERR no such key");
+        return FLOW_DONE;
+    }
+    if (session->argc == 2) {
+        reply_policy(&session->reply, now);
+        return FLOW_DONE;
+    }
+    struct policy policy = {0};
+    if (now != NULL)
+        policy = *now;
+    for (size_t at = 2; at < session->argc; at += 2) {
+        if (!parse_policy_word(session, at, &policy))
+            return FLOW_DONE;
+    }
+    write_policy(session, object, &policy);
+    reply_status(&session->reply, "OK");
     return FLOW_DONE;
 }
 
@@ -145,5 +235,7 @@ const struct command_row feed_commands[] = {
              "Takes a delayed entry back"),
     FEED_ROW("feed.info", info_command, 2, COMMAND_READONLY | COMMAND_FAST, "O(1)",
              "What the server does for a feed by itself"),
+    FEED_ROW("feed.policy", policy_command, -2, COMMAND_WRITE, "O(1)",
+             "Tells or sets what a feed keeps, and for how long"),
     {.name = NULL},
 };

@@ -9,9 +9,6 @@
 #include "broker/stream_args.h"
 #include "storage/upkeep.h"
 
-/* A hundred years. Above it is a time in another unit. */
-#define DELAY_MS_MAX (UINT64_C(36525) * 24 * 3600 * 1000)
-
 /* A command that had to read before it could decide. */
 struct plan_work {
     struct work work;
@@ -194,7 +191,7 @@ static void add_entry(struct session *session, const struct stream_add *add, str
 static bool due_time(struct session *session, const struct stream_add *add, uint64_t *out)
 {
     uint64_t now_ms = broker_now_ms(session->broker);
-    uint64_t max_ms = add->at ? now_ms + DELAY_MS_MAX : DELAY_MS_MAX;
+    uint64_t max_ms = add->at ? now_ms + UPKEEP_MS_MAX : UPKEEP_MS_MAX;
     if (add->delay_ms < (add->at ? 1 : 0) || (uint64_t)add->delay_ms > max_ms) {
         reply_error(&session->reply, "ERR %s is out of range", add->at ? "AT" : "DELAY");
         return false;
@@ -448,11 +445,19 @@ static bool setid_allowed(struct session *session, const struct setid *setid,
 static void renew_feed(struct session *session, struct object *object)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
+    struct buf *policy = &session->broker->scratch;
+    policy->len = 0;
+    policy_encode(policy, upkeep_policy(feed_upkeep(object_feed(object))));
     struct op op = {.kind = OP_DROP, .db = session->db, .key = session->argv[1], .object = object};
     keyspace_write(keyspace, &op);
     op.kind = OP_CREATE;
     op.number = keyspace_next_feed(keyspace);
     keyspace_write(keyspace, &op);
+    op.kind = OP_POLICY;
+    op.number = 0;
+    op.data = buf_bytes(policy);
+    if (policy->len > 0)
+        keyspace_write(keyspace, &op);
 }
 
 enum flow xsetid_command(struct session *session)

@@ -63,6 +63,7 @@ size_t feed_append(struct feed *feed, const struct entry *entry)
     row->entries_added++;
     row->last_id = entry->id;
     row->stored_id = entry->id;
+    upkeep_added(row->upkeep, entry);
     return size;
 }
 

@@ -46,7 +46,11 @@ struct object;
     /* the entry of handle `id` will not be added */                                               \
     X(CANCEL, 42, OP_KEY | OP_ID)                                                                  \
     /* no entry becomes due before `number`, in Unix milliseconds; 0: none ever */                 \
-    X(QUIET, 43, OP_KEY | OP_NUMBER)
+    X(QUIET, 43, OP_KEY | OP_NUMBER)                                                               \
+    /* the feed's policy is `data` (storage/policy.h); `number` as in APPEND */                    \
+    X(POLICY, 44, OP_KEY | OP_NUMBER | OP_DATA)                                                    \
+    /* the entries that the feed's ledger did not know take `data` (storage/ledger.h) */           \
+    X(WEIGHED, 45, OP_KEY | OP_DATA)
 
 enum op_field {
     OP_KEY = 1 << 0,

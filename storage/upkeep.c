@@ -4,6 +4,11 @@
 #include "base/check.h"
 #include "storage/feed.h"
 
+/* An alarm that has passed whatever the time is. */
+#define AT_ONCE 1
+
+#define SLACK_MS_MAX 1000
+
 struct upkeep *upkeep_of(struct feed *feed)
 {
     struct feed_row *row = feed_row(feed);
@@ -20,6 +25,10 @@ void upkeep_destroy(struct upkeep *upkeep)
     if (schedule != NULL)
         schedule_deinit(schedule);
     mem_free(schedule);
+    for (int side = 0; upkeep != NULL && side < 2; side++) {
+        policy_unref(upkeep->rows[side].policy);
+        ledger_destroy(upkeep->rows[side].ledger);
+    }
     mem_free(upkeep);
 }
 
@@ -27,7 +36,13 @@ void upkeep_turn(struct upkeep *upkeep, uint8_t side)
 {
     if (upkeep == NULL)
         return;
-    upkeep->rows[side] = upkeep->rows[upkeep->side];
+    struct upkeep_row *row = &upkeep->rows[side];
+    policy_unref(row->policy);
+    ledger_destroy(row->ledger);
+    *row = upkeep->rows[upkeep->side];
+    (void)policy_ref(row->policy);
+    if (row->ledger != NULL)
+        row->ledger = ledger_copy(row->ledger);
     upkeep->side = side;
 }
 
@@ -45,7 +60,9 @@ size_t upkeep_bytes(const struct upkeep *upkeep)
     const struct schedule *schedule = upkeep_delayed(upkeep);
     if (upkeep == NULL)
         return 0;
-    return sizeof(*upkeep) + (schedule != NULL ? schedule_bytes(schedule) : 0);
+    const struct ledger *ledger = upkeep->rows[upkeep->side].ledger;
+    return sizeof(*upkeep) + (schedule != NULL ? schedule_bytes(schedule) : 0) +
+           (ledger != NULL ? ledger->cap * sizeof(struct span) : 0);
 }
 
 static struct schedule *schedule_of(struct feed *feed, bool on_disk)
@@ -90,9 +107,72 @@ void upkeep_quiet(struct feed *feed, uint64_t until_ms)
     upkeep_row(feed_upkeep(feed))->quiet_ms = until_ms;
 }
 
-uint64_t upkeep_wants(const struct feed *feed)
+void upkeep_set_policy(struct feed *feed, struct policy *policy)
 {
-    return upkeep_row(feed_upkeep(feed))->quiet_ms;
+    struct upkeep_row *row = upkeep_row(upkeep_of(feed));
+    uint64_t before = row->policy != NULL ? row->policy->maxbytes : 0;
+    uint64_t maxbytes = policy != NULL ? policy->maxbytes : 0;
+    policy_unref(row->policy);
+    row->policy = policy;
+    if (maxbytes == before)
+        return;
+    ledger_destroy(row->ledger);
+    row->ledger = NULL;
+    bool has_entries = feed_row(feed)->length > 0;
+    if (maxbytes > 0)
+        row->ledger = ledger_create(maxbytes, has_entries ? feed_row(feed)->last_id : ID_MIN);
+}
+
+void upkeep_added(struct upkeep *upkeep, const struct entry *entry)
+{
+    if (upkeep != NULL && upkeep_row(upkeep)->ledger != NULL)
+        ledger_add(upkeep_row(upkeep)->ledger, entry->id, entry->fields.len);
+}
+
+enum err upkeep_weighed(struct feed *feed, struct bytes spans)
+{
+    struct upkeep *upkeep = feed_upkeep(feed);
+    if (upkeep == NULL || upkeep_row(upkeep)->ledger == NULL)
+        return ERR_CORRUPT;
+    return ledger_weighed(upkeep_row(upkeep)->ledger, spans);
+}
+
+uint64_t upkeep_slack_ms(uint64_t maxage_ms)
+{
+    return maxage_ms / 16 < SLACK_MS_MAX ? maxage_ms / 16 : SLACK_MS_MAX;
+}
+
+static bool is_over(const struct policy *policy, const struct feed_row *row,
+                    const struct ledger *ledger)
+{
+    if (policy->maxlen > 0 && row->length > policy->maxlen)
+        return true;
+    return ledger != NULL &&
+           (!id_is_zero(ledger->unweighed) || !id_is_zero(ledger_first(ledger, policy->maxbytes)));
+}
+
+static uint64_t policy_wants(const struct policy *policy, const struct feed_row *row,
+                             const struct ledger *ledger)
+{
+    if (row->length == 0)
+        return 0;
+    if (is_over(policy, row, ledger))
+        return AT_ONCE;
+    uint64_t age_ms = policy->maxage_ms + upkeep_slack_ms(policy->maxage_ms);
+    if (policy->maxage_ms == 0 || row->first_id.ms > UINT64_MAX - age_ms)
+        return 0;
+    return row->first_id.ms + age_ms;
+}
+
+uint64_t upkeep_settle(struct feed *feed)
+{
+    const struct feed_row *row = feed_row(feed);
+    const struct upkeep_row *upkeep = upkeep_row(feed_upkeep(feed));
+    if (upkeep->ledger != NULL)
+        ledger_forget(upkeep->ledger, row->length > 0 ? row->first_id : ID_MAX);
+    if (upkeep->policy == NULL)
+        return upkeep->quiet_ms;
+    return earlier(upkeep->quiet_ms, policy_wants(upkeep->policy, row, upkeep->ledger));
 }
 
 void upkeep_encode(struct buf *out, const struct upkeep_row *row)
@@ -101,6 +181,15 @@ void upkeep_encode(struct buf *out, const struct upkeep_row *row)
     buf_put_varint(out, row->quiet_ms);
     buf_put_varint(out, row->delayed);
     buf_put_varint(out, row->delayed_last);
+    struct buf text;
+    buf_init(&text);
+    policy_encode(&text, row->policy);
+    buf_put_bytes(out, buf_bytes(&text));
+    text.len = 0;
+    if (row->ledger != NULL)
+        ledger_encode(&text, row->ledger);
+    buf_put_bytes(out, buf_bytes(&text));
+    buf_deinit(&text);
 }
 
 enum err upkeep_decode(struct feed *feed, struct bytes bytes)
@@ -110,8 +199,19 @@ enum err upkeep_decode(struct feed *feed, struct bytes bytes)
     row.quiet_ms = decoder_varint(&decoder);
     row.delayed = decoder_varint(&decoder);
     row.delayed_last = decoder_varint(&decoder);
+    struct bytes policy_text = decoder_bytes(&decoder);
+    struct bytes ledger_text = decoder_bytes(&decoder);
+    struct policy policy = {0};
     if (decoder.failed || decoder_left(&decoder) > 0)
         return ERR_CORRUPT;
+    enum err err = policy_decode(policy_text, &policy);
+    if (err == ERR_OK && (policy.maxbytes > 0) != (ledger_text.len > 0))
+        err = ERR_CORRUPT;
+    if (err == ERR_OK && ledger_text.len > 0)
+        err = ledger_decode(ledger_text, &row.ledger);
+    if (err != ERR_OK)
+        return err;
+    row.policy = policy_create(&policy);
     *upkeep_row(upkeep_of(feed)) = row;
     if (row.delayed_last > 0)
         (void)schedule_of(feed, row.delayed > 0);

@@ -1,4 +1,5 @@
-/* upkeep: what the server does for a feed by itself, at its time: adding delayed entries.
+/* upkeep: what the server does for a feed by itself, at its time: adding delayed entries, and
+ * removing what its policy does not keep.
  *
  * A feed that was never given anything of the kind has no upkeep. Entries that are to be added
  * later lie in a schedule: when they are due and a number make the handle, the value is the
@@ -10,13 +11,16 @@
  * a feed that is on disk only has its alarm there, too. An alarm may be too early, never too late.
  *
  *   alarm row        = namespace u32 | key name
- *   in an object row = varints: alarm, quiet until, delayed entries, number of the last handle
+ *   in an object row = varints: alarm, quiet until, delayed entries, number of the last handle;
+ *                      texts: policy, ledger
  *
  * Threads: the loop's; the folder reads the sealed side's row and schedule. */
 #ifndef WEIR_STORAGE_UPKEEP_H
 #define WEIR_STORAGE_UPKEEP_H
 
-#include "base/codec.h"
+#include "storage/entry.h"
+#include "storage/ledger.h"
+#include "storage/policy.h"
 #include "storage/schedule.h"
 
 struct feed;
@@ -28,6 +32,8 @@ struct upkeep_row {
     uint64_t delayed;          /* entries */
     uint64_t delayed_last;     /* number of the last handle */
     struct schedule *schedule; /* of delayed entries; NULL: there never were any */
+    struct policy *policy;     /* NULL: none */
+    struct ledger *ledger;     /* NULL: the policy does not ask for it */
 };
 
 struct upkeep {
@@ -52,6 +58,12 @@ static inline struct schedule *upkeep_delayed(const struct upkeep *upkeep)
 }
 
 void upkeep_destroy(struct upkeep *upkeep);
+/* The policy, NULL: there is none. */
+static inline struct policy *upkeep_policy(const struct upkeep *upkeep)
+{
+    return upkeep != NULL ? upkeep->rows[upkeep->side].policy : NULL;
+}
+
 /* Makes `side` the newest. */
 void upkeep_turn(struct upkeep *upkeep, uint8_t side);
 /* The fold of `side` is on disk. Frees `count` rows at most; true: all. */
@@ -67,8 +79,17 @@ size_t upkeep_delay(struct feed *feed, struct id handle, struct bytes fields);
 size_t upkeep_end_delay(struct feed *feed, struct id handle);
 void upkeep_quiet(struct feed *feed, uint64_t until_ms);
 
-/* When somebody has to look at the feed. */
-uint64_t upkeep_wants(const struct feed *feed);
+/* `policy`, NULL: none, is the feed's from now on; takes it. */
+void upkeep_set_policy(struct feed *feed, struct policy *policy);
+/* An entry was added. */
+void upkeep_added(struct upkeep *upkeep, const struct entry *entry);
+/* What the entries that nobody had weighed take: see ledger.h. ERR_CORRUPT. */
+MUST_CHECK enum err upkeep_weighed(struct feed *feed, struct bytes spans);
+
+/* Brings the ledger up to the feed's first entry; says when somebody has to look at the feed. */
+uint64_t upkeep_settle(struct feed *feed);
+/* How much older than the policy says entries may become, so that they go several at a time. */
+uint64_t upkeep_slack_ms(uint64_t maxage_ms);
 
 void upkeep_encode(struct buf *out, const struct upkeep_row *row);
 /* Gives the feed, just made of its row, its upkeep. ERR_CORRUPT leaves it without. */
