@@ -1,4 +1,4 @@
-#include "storage/fold.h"
+#include "storage/fold_internal.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -15,22 +15,23 @@
 /* A row, or a run of rows, and where it belongs in key order. */
 struct item {
     uint64_t place; /* namespace, slot, kind: as in the key */
-    uint64_t rest;  /* the hash of an object's name, or the feed id */
+    uint64_t rest;  /* the hash of an object's name, or the feed id, or the groups id */
     const struct object *object;
-};
-
-struct fold {
-    struct ranges *ranges;
-    struct ranges_batch *batch;
-    uint8_t side;
-    struct buf key;
-    struct buf key2;
-    struct buf value;
+    const struct group *group; /* of rows of groups */
 };
 
 static uint64_t place_of(uint32_t space, uint16_t slot, enum key_kind kind)
 {
     return (uint64_t)space << 24 | (uint64_t)slot << 8 | kind;
+}
+
+static int compare_groups(const struct item *x, const struct item *y)
+{
+    uint64_t a = x->group->entry.number;
+    uint64_t b = y->group->entry.number;
+    if (x->rest != y->rest)
+        return x->rest < y->rest ? -1 : 1;
+    return a == b ? 0 : a < b ? -1 : 1;
 }
 
 static int compare_items(const void *a, const void *b)
@@ -39,6 +40,8 @@ static int compare_items(const void *a, const void *b)
     const struct item *y = b;
     if (x->place != y->place)
         return x->place < y->place ? -1 : 1;
+    if (x->group != NULL)
+        return compare_groups(x, y);
     uint64_t mask = ~UINT64_C(0) << (64 - KEY_HASH_BITS);
     bool named = (x->place & 0xff) == KEY_OBJECT;
     uint64_t x_rest = named ? x->rest & mask : x->rest;
@@ -54,6 +57,20 @@ static bool has_delayed(const struct feed *feed, uint8_t side)
     return upkeep != NULL && upkeep->rows[side].schedule != NULL;
 }
 
+/* A group's row and its pending entries lie apart, too. */
+static size_t collect_groups(const struct dirty *dirty, uint8_t side, struct item *items)
+{
+    size_t n = 0;
+    for (struct list *link = dirty->groups.next; link != &dirty->groups; link = link->next) {
+        const struct group *group = container_of(link, struct group, links[side]);
+        struct chunk_home home = group->home;
+        for (enum key_kind kind = KEY_GROUP; kind <= KEY_PENDING; kind++)
+            items[n++] =
+                (struct item){place_of(home.space, home.slot, kind), home.feed, NULL, group};
+    }
+    return n;
+}
+
 /* An object's row, its feed's chunks and its delayed entries lie apart: up to ITEMS_MAX items. */
 static size_t collect(const struct dirty *dirty, uint8_t side, struct item *items)
 {
@@ -62,14 +79,15 @@ static size_t collect(const struct dirty *dirty, uint8_t side, struct item *item
         const struct object *object = container_of(link, struct object, links[side]);
         const struct feed *feed = object->states[side].feed;
         items[n++] = (struct item){place_of(object->space, object->slot, KEY_OBJECT),
-                                   object->node.hash, object};
+                                   object->node.hash, object, NULL};
         if (feed != NULL)
             items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_CHUNK),
-                                       feed->home.feed, object};
+                                       feed->home.feed, object, NULL};
         if (feed != NULL && has_delayed(feed, side))
             items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_DELAYED),
-                                       feed->home.feed, object};
+                                       feed->home.feed, object, NULL};
     }
+    n += collect_groups(dirty, side, items + n);
     qsort(items, n, sizeof(*items), compare_items);
     return n;
 }
@@ -257,18 +275,27 @@ static void write_dropped(struct fold *fold, const struct dirty *dirty)
 
 static enum err write_item(struct fold *fold, const struct item *item)
 {
-    const struct feed *feed = item->object->states[fold->side].feed;
-    switch (item->place & 0xff) {
+    const struct feed *feed = item->object != NULL ? item->object->states[fold->side].feed : NULL;
+    switch ((enum key_kind)(item->place & 0xff)) {
     case KEY_OBJECT:
         write_object(fold, item->object);
         return ERR_OK;
+    case KEY_CHUNK:
+        return write_chunks(fold, feed);
     case KEY_DELAYED:
         schedule_write(feed->rows[fold->side].upkeep->rows[fold->side].schedule, fold->side,
                        fold->batch, &fold->key);
         return ERR_OK;
-    default:
-        return write_chunks(fold, feed);
+    case KEY_GROUP:
+        fold_group(fold, item->group);
+        return ERR_OK;
+    case KEY_PENDING:
+        return fold_pending(fold, item->group);
+    case KEY_SYSTEM:
+    case KEY_ALARM:
+        break;
     }
+    return ERR_CORRUPT;
 }
 
 static enum err write_all(struct fold *fold, const struct dirty *dirty)
@@ -279,12 +306,14 @@ static enum err write_all(struct fold *fold, const struct dirty *dirty)
     write_dropped(fold, dirty);
     if (dirty->alarms != NULL)
         schedule_write(dirty->alarms, fold->side, fold->batch, &fold->key);
+    fold_dropped_groups(fold, dirty);
 
-    struct item *items = mem_alloc((ITEMS_MAX * dirty->count + 1) * sizeof(*items));
+    struct item *items =
+        mem_alloc((ITEMS_MAX * (dirty->count + dirty->group_count) + 1) * sizeof(*items));
     size_t count = collect(dirty, fold->side, items);
     enum err err = ERR_OK;
-    bool cut =
-        count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 && dirty->dropped_spaces.len == 0;
+    bool cut = count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 &&
+               dirty->dropped_groups.len == 0 && dirty->dropped_spaces.len == 0;
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         if (cut)
             ranges_batch_cut(fold->batch);

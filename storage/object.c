@@ -5,7 +5,7 @@
 #include "storage/upkeep.h"
 
 /* What a feed may have beside its counters, by the tag in its row. */
-enum extra { EXTRA_UPKEEP = 1 };
+enum extra { EXTRA_UPKEEP = 1, EXTRA_GROUPS = 2 };
 
 uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name)
 {
@@ -59,16 +59,39 @@ static struct id take_id(struct decoder *decoder)
     return id;
 }
 
+static void put_extra(struct buf *out, enum extra tag, struct buf *text)
+{
+    buf_put_u8(out, (uint8_t)tag);
+    buf_put_bytes(out, buf_bytes(text));
+    text->len = 0;
+}
+
 static void put_extras(struct buf *out, const struct feed_row *row, uint8_t side)
 {
     struct buf text;
-    if (row->upkeep == NULL)
-        return;
     buf_init(&text);
-    upkeep_encode(&text, &row->upkeep->rows[side]);
-    buf_put_u8(out, EXTRA_UPKEEP);
-    buf_put_bytes(out, buf_bytes(&text));
+    if (row->upkeep != NULL) {
+        upkeep_encode(&text, &row->upkeep->rows[side]);
+        put_extra(out, EXTRA_UPKEEP, &text);
+    }
+    if (row->groups != 0) {
+        buf_put_varint(&text, row->groups);
+        buf_put_varint(&text, row->groups_slot);
+        put_extra(out, EXTRA_GROUPS, &text);
+    }
     buf_deinit(&text);
+}
+
+static enum err take_groups(struct feed_row *row, struct bytes text)
+{
+    struct decoder decoder = decoder_of(text);
+    uint64_t groups = decoder_varint(&decoder);
+    uint64_t slot = decoder_varint(&decoder);
+    if (decoder.failed || decoder_left(&decoder) > 0 || groups == 0 || slot >= KEY_SLOTS)
+        return ERR_CORRUPT;
+    row->groups = groups;
+    row->groups_slot = (uint16_t)slot;
+    return ERR_OK;
 }
 
 static enum err take_extras(struct decoder *decoder, struct feed *feed)
@@ -77,9 +100,12 @@ static enum err take_extras(struct decoder *decoder, struct feed *feed)
     while (err == ERR_OK && decoder_left(decoder) > 0) {
         uint8_t tag = decoder_u8(decoder);
         struct bytes text = decoder_bytes(decoder);
-        if (decoder->failed || tag != EXTRA_UPKEEP)
+        if (decoder->failed)
             return ERR_CORRUPT;
-        err = upkeep_decode(feed, text);
+        if (tag == EXTRA_UPKEEP)
+            err = upkeep_decode(feed, text);
+        else
+            err = tag == EXTRA_GROUPS ? take_groups(feed_row(feed), text) : ERR_CORRUPT;
     }
     return err;
 }
