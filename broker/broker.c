@@ -10,6 +10,7 @@
 #include "broker/options.h"
 #include "broker/server.h"
 #include "broker/session.h"
+#include "broker/transaction.h"
 
 #include <assert.h>
 #include <unistd.h>
@@ -38,6 +39,17 @@ static enum err on_replay(void *context, const struct op *op)
 {
     struct broker *broker = context;
     return keyspace_replay(&broker->keyspace, op);
+}
+
+static void on_changed(void *context, const struct op *op, uint64_t lsn)
+{
+    struct broker *broker = context;
+    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED)
+        return; /* only the caretaker sees these */
+    if (!key_watches_empty(&broker->watches))
+        key_watch_changed(broker, op, lsn);
+    if (broker->tracking.client_count > 0)
+        tracking_changed(broker, op);
 }
 
 static void on_clean(void *context, struct object *object)
@@ -92,8 +104,13 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     list_init(&broker->fold_waiters);
     heap_init(&broker->deadlines);
     keyspace_init(&broker->keyspace);
+    key_watches_init(&broker->watches);
+    tracking_init(&broker->tracking);
+    broker->keyspace.changed = on_changed;
+    broker->keyspace.changed_context = broker;
     fanout_init(&broker->fanout);
     keyspace_events_init(&broker->events, options->notify_keyspace_events);
+    caretaker_init(&broker->caretaker, broker);
     return broker;
 }
 
@@ -101,9 +118,12 @@ static void destroy(struct broker *broker)
 {
     if (broker->store != NULL)
         store_close(broker->store);
+    caretaker_deinit(&broker->caretaker);
     keyspace_events_deinit(&broker->events);
     fanout_deinit(&broker->fanout);
     keyspace_deinit(&broker->keyspace);
+    tracking_deinit(&broker->tracking);
+    key_watches_deinit(&broker->watches);
     heap_deinit(&broker->deadlines);
     waiters_deinit(&broker->waiters);
     buf_deinit(&broker->scratch);
@@ -226,14 +246,35 @@ void broker_after_command(struct broker *broker, struct session *session)
     broker->counters.commands++;
     if (broker->monitors > 0)
         monitor_feed(broker->server, session, broker_now_ms(broker));
-    if (!list_empty(&broker->ready))
+    if (session->tracking != NULL)
+        tracking_after_command(session);
+    if (!list_empty(&broker->ready) && !transaction_runs(session))
         blocking_serve(broker);
 }
 
-void broker_leave_rooms(struct broker *broker, struct session *session)
+void broker_command_waits(struct broker *broker, struct session *session)
+{
+    (void)broker;
+    if (session->tracking != NULL)
+        tracking_waits(session);
+}
+
+void broker_forget(struct broker *broker, struct session *session)
 {
     if (session->subscriber.count > 0)
         fanout_leave_all(&broker->fanout, session);
+    broker_discard(broker, session);
+    tracking_stop(session);
+}
+
+void broker_discard(struct broker *broker, struct session *session)
+{
+    (void)broker;
+    if (session->transaction == NULL)
+        return;
+    key_watch_end(session);
+    transaction_clear(session);
+    transaction_drop_idle(session);
 }
 
 void broker_count_output_limit(struct broker *broker, uint64_t lost)
@@ -289,22 +330,31 @@ bool broker_turn_end(struct broker *broker)
         resume_all(&broker->room_waiters);
     if (!list_empty(&broker->fold_waiters))
         resume_all(&broker->fold_waiters);
-    bool more = store_turn_end(broker->store);
+    bool more = caretaker_work(&broker->caretaker);
+    more |= store_turn_end(broker->store);
     table_evict(&broker->keyspace.table, broker->options->resident_bytes, EVICT_PER_TURN);
     broker->now_ms = 0;
     return more || has_room(broker);
 }
 
-uint64_t broker_deadline(const struct broker *broker)
+/* The earlier of two deadlines, of which 0 is none. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    if (a == 0 || b == 0)
+        return a + b;
+    return a < b ? a : b;
+}
+
+uint64_t broker_deadline(struct broker *broker)
 {
     const struct heap_node *node = heap_first(&broker->deadlines);
-    uint64_t deadline = node != NULL ? node->key : 0;
+    uint64_t deadline =
+        earlier(node != NULL ? node->key : 0, caretaker_deadline(&broker->caretaker));
     if (broker->pause_until_ms == 0)
         return deadline;
     uint64_t now_ms = clock_wall_ms();
     uint64_t left_ms = broker->pause_until_ms > now_ms ? broker->pause_until_ms - now_ms : 0;
-    uint64_t pause_end = clock_mono_us() + left_ms * 1000;
-    return deadline > 0 && deadline < pause_end ? deadline : pause_end;
+    return earlier(deadline, clock_mono_us() + left_ms * 1000);
 }
 
 void broker_poll(struct broker *broker)
