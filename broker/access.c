@@ -8,6 +8,7 @@ struct read_job {
     struct fetch *fetch; /* borrowed: a cursor's; or NULL: */
     struct key_fetch *keys;
     size_t key_count;
+    struct key_fetch *groups; /* or NULL: the groups of this key's feed */
 };
 
 struct key_fetch {
@@ -30,6 +31,22 @@ void read_job_run(struct read_job *job)
         fetch_run(job->fetch);
     for (size_t i = 0; i < job->key_count; i++)
         fetch_run(&job->keys[i].fetch);
+    if (job->groups != NULL)
+        fetch_run(&job->groups->fetch);
+}
+
+static void key_fetch_init(struct key_fetch *fetch, unsigned db, struct bytes key)
+{
+    fetch_init(&fetch->fetch);
+    buf_init(&fetch->key);
+    buf_add_bytes(&fetch->key, key);
+    fetch->db = db;
+}
+
+static void key_fetch_deinit(struct key_fetch *fetch)
+{
+    fetch_deinit(&fetch->fetch);
+    buf_deinit(&fetch->key);
 }
 
 static void take_keys(struct read_job *job)
@@ -41,16 +58,34 @@ static void take_keys(struct read_job *job)
             keyspace_take(&session->broker->keyspace, key->db, buf_bytes(&key->key), &key->fetch);
         if (err != ERR_OK && err != ERR_COLD)
             session->read_err = err;
-        fetch_deinit(&key->fetch);
-        buf_deinit(&key->key);
+        key_fetch_deinit(key);
     }
     mem_free(job->keys);
+}
+
+/* Where the key has left memory meanwhile, or names something else, the command asks again. */
+static void take_groups(struct read_job *job)
+{
+    struct session *session = job->session;
+    struct keyspace *keyspace = &session->broker->keyspace;
+    struct key_fetch *groups = job->groups;
+    struct object *object;
+    if (groups == NULL)
+        return;
+    enum err err = keyspace_find(keyspace, groups->db, buf_bytes(&groups->key), &object);
+    if (err == ERR_OK)
+        err = keyspace_groups_take(keyspace, object, &groups->fetch);
+    if (err != ERR_OK && err != ERR_COLD)
+        session->read_err = err;
+    key_fetch_deinit(groups);
+    mem_free(groups);
 }
 
 void read_job_done(struct read_job *job)
 {
     struct session *session = job->session;
     take_keys(job);
+    take_groups(job);
     mem_free(job);
     if (session_release(session))
         session_resume(session);
@@ -75,10 +110,7 @@ void access_read(struct session *session, struct fetch *fetch)
 static void add_key(struct read_job *job, struct session *session, unsigned db, struct bytes key)
 {
     struct key_fetch *fetch = &job->keys[job->key_count++];
-    fetch_init(&fetch->fetch);
-    buf_init(&fetch->key);
-    buf_add_bytes(&fetch->key, key);
-    fetch->db = db;
+    key_fetch_init(fetch, db, key);
     keyspace_plan(&session->broker->keyspace, db, key, &fetch->fetch);
 }
 
@@ -151,6 +183,30 @@ enum access access_feed(struct session *session, struct bytes key, struct object
     }
     *out = object;
     return ACCESS_READY;
+}
+
+enum access access_groups(struct session *session, struct bytes key, struct object **out)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    struct object *object;
+    enum access access = access_feed(session, key, &object);
+    if (access != ACCESS_READY)
+        return access;
+    enum err err = keyspace_groups(keyspace, object);
+    if (err == ERR_OK) {
+        *out = object;
+        return ACCESS_READY;
+    }
+    if (err != ERR_COLD) {
+        access_error(session, err);
+        return ACCESS_FAILED;
+    }
+    struct read_job *job = mem_zalloc(sizeof(*job));
+    job->groups = mem_alloc(sizeof(*job->groups));
+    key_fetch_init(job->groups, session->db, key);
+    keyspace_groups_plan(keyspace, object, &job->groups->fetch);
+    start_job(session, job);
+    return ACCESS_WAIT;
 }
 
 enum access access_keys(struct session *session, size_t first, size_t count, size_t step)

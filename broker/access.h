@@ -30,6 +30,10 @@ MUST_CHECK enum access access_key_in(struct session *session, unsigned db, struc
 /* The key's feed; *out is NULL when the key does not exist. Fails with WRONGTYPE. */
 MUST_CHECK enum access access_feed(struct session *session, struct bytes key, struct object **out);
 
+/* The same, with the feed's groups in memory. */
+MUST_CHECK enum access access_groups(struct session *session, struct bytes key,
+                                     struct object **out);
+
 /* Makes sure that the objects of arguments first, first + step, ... (count of them) are in memory,
  * in one round. */
 MUST_CHECK enum access access_keys(struct session *session, size_t first, size_t count,

@@ -1,6 +1,7 @@
 #include "broker/apply.h"
 
 #include "base/check.h"
+#include "broker/apply_group.h"
 
 struct applying {
     struct keyspace *keyspace;
@@ -144,8 +145,11 @@ static enum err apply_rename(const struct applying *applying)
 static void forget(const struct applying *applying, struct object *object)
 {
     uint8_t side = store_side(applying->store);
-    if (object_feed(object) != NULL)
-        object_feed(object)->dropped = true;
+    struct feed *feed = object_feed(object);
+    if (feed != NULL)
+        feed->dropped = true;
+    if (feed != NULL && feed->groups != NULL)
+        dirty_forget_groups(store_dirty(applying->store), feed->groups, side);
     table_remove(&applying->keyspace->table, object);
     if (!list_empty(&object->links[side])) {
         list_remove(&object->links[side]);
@@ -201,6 +205,40 @@ static enum err apply_swap(const struct applying *applying)
     return ERR_OK;
 }
 
+/* The feed's groups move to a new feed: storage/op.h. */
+static enum err apply_renew(const struct applying *applying)
+{
+    struct object *object = applying->object;
+    if (object_type(object) != OBJECT_FEED || feed_row(object_feed(object))->length > 0)
+        return ERR_CORRUPT;
+    struct feed *old = touch_feed(applying);
+    struct feed_row row = *feed_row(old);
+    struct groups *groups = old->groups;
+    feed_row(old)->groups = 0; /* dropping leaves them alone */
+    old->groups = NULL;
+    dirty_drop(store_dirty(applying->store), object, store_side(applying->store));
+    database_of(applying)->keys--;
+    enum err err = apply_create(applying);
+    if (err != ERR_OK)
+        return err;
+    struct feed *feed = object_feed(object);
+    feed_row(feed)->groups = row.groups;
+    feed_row(feed)->groups_slot = row.groups_slot;
+    feed->groups = groups;
+    return ERR_OK;
+}
+
+static enum err apply_to_group(const struct applying *applying)
+{
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    enum err err = keyspace_groups(applying->keyspace, applying->object);
+    if (err != ERR_OK)
+        return err;
+    touch_feed(applying);
+    return apply_group(applying->keyspace, applying->op, applying->object);
+}
+
 static enum err dispatch(const struct applying *applying)
 {
     switch (applying->op->kind) {
@@ -222,6 +260,17 @@ static enum err dispatch(const struct applying *applying)
         return apply_flush(applying);
     case OP_SWAP:
         return apply_swap(applying);
+    case OP_RENEW:
+        return apply_renew(applying);
+    case OP_GROUP_CREATE:
+    case OP_GROUP_SETID:
+    case OP_GROUP_DESTROY:
+    case OP_CONSUMER_CREATE:
+    case OP_CONSUMER_DELETE:
+    case OP_DELIVER:
+    case OP_ACK:
+    case OP_CLAIM:
+        return apply_to_group(applying);
     }
     return ERR_CORRUPT;
 }

@@ -24,7 +24,8 @@ void blocking_start(struct blocking *blocking, const struct bytes *keys, size_t 
     blocking->waiter_count = count;
     for (size_t i = 0; i < count; i++) {
         blocking->waiters[i].blocking = blocking;
-        waiters_add(&broker->waiters, blocking->session->db, keys[i], &blocking->waiters[i].waiter);
+        waiters_add(&broker->waiters, blocking->session->db, keys[i], blocking->line,
+                    &blocking->waiters[i].waiter);
     }
     if (deadline_us > 0) {
         blocking->deadline.key = deadline_us;
@@ -60,6 +61,14 @@ void blocking_signal(struct broker *broker, unsigned db, struct bytes key)
         return;
     struct waiter *waiter = waiters_first(&broker->waiters, db, key);
     for (; waiter != NULL; waiter = waiters_next(waiter))
+        wake(broker, container_of(waiter, struct blocking_key, waiter)->blocking,
+             BLOCKING_SIGNALLED);
+}
+
+void blocking_signal_line(struct broker *broker, unsigned db, struct bytes key, struct bytes line)
+{
+    struct waiter *waiter = waiters_line_first(&broker->waiters, db, key, line);
+    if (waiter != NULL)
         wake(broker, container_of(waiter, struct blocking_key, waiter)->blocking,
              BLOCKING_SIGNALLED);
 }

@@ -283,6 +283,8 @@ bool broker_turn_end(struct broker *broker)
     end_pause(broker);
     if (heap_first(&broker->deadlines) != NULL)
         blocking_expire(broker, clock_mono_us());
+    if (!list_empty(&broker->ready)) /* of a line whose first one went away */
+        blocking_serve(broker);
     if (has_room(broker))
         resume_all(&broker->room_waiters);
     if (!list_empty(&broker->fold_waiters))

@@ -86,7 +86,7 @@ struct output_limits {
 #define OPTION_TABLE(X)                                                                            \
     X(INTEGER, port, "port", "6379", FORM_RANGE(0, 65535), OPTION_AT_START,                        \
       "TCP port; 0 listens on none")                                                               \
-    X(WORDS, bind, "bind", "127.0.0.1 -::1", FORM_TEXT, OPTION_AT_START, \
+    X(WORDS, bind, "bind", "127.0.0.1 -::1", FORM_TEXT, OPTION_AT_START,                           \
       "addresses to listen on; one with a leading '-' may be missing on this machine")             \
     X(TEXT, dir, "dir", "./data", FORM_RANGE(1, OPTION_TEXT_MAX), OPTION_AT_START,                 \
       "directory of the data; made when missing")                                                  \
@@ -98,21 +98,21 @@ struct output_limits {
       "changed state in memory at which it is folded to disk")                                     \
     X(BYTES, resident_bytes, "resident-bytes", "128mb", FORM_RANGE(OPTION_MB, INT64_MAX), 0,       \
       "memory for unchanged objects; the least recently used leave first")                         \
-    X(BYTES, block_cache_bytes, "block-cache-bytes", "128mb", FORM_RANGE(OPTION_MB, INT64_MAX),    \
+    X(BYTES, block_cache_bytes, "block-cache-bytes", "64mb", FORM_RANGE(OPTION_MB, INT64_MAX),     \
       OPTION_AT_START, "memory for blocks read from disk")                                         \
-    X(BYTES, chunk_cache_bytes, "chunk-cache-bytes", "64mb", FORM_RANGE(0, INT64_MAX), 0,          \
+    X(BYTES, chunk_cache_bytes, "chunk-cache-bytes", "128mb", FORM_RANGE(0, INT64_MAX), 0,         \
       "memory for entries that were folded or read lately")                                        \
     X(BYTES, commit_record_bytes, "commit-record-bytes", "16mb",                                   \
-      FORM_RANGE(64 * OPTION_KB, OPTION_COMMIT_RECORD_BYTES_MAX), 0, \
+      FORM_RANGE(64 * OPTION_KB, OPTION_COMMIT_RECORD_BYTES_MAX), 0,                               \
       "writers wait while the open commit record holds more")                                      \
     X(INTEGER, background_threads, "background-threads", "2", FORM_RANGE(1, 64), OPTION_AT_START,  \
       "threads for compaction")                                                                    \
     X(BYTES, fold_write_rate, "fold-write-rate", "0", FORM_ANY, OPTION_AT_START,                   \
       "bytes a second that folding and compaction may write; 0 is no limit")                       \
-    X(BYTES, copy_bytes_max, "copy-bytes-max", "64mb", FORM_RANGE(0, OPTION_COPY_BYTES_MAX), 0, \
+    X(BYTES, copy_bytes_max, "copy-bytes-max", "64mb", FORM_RANGE(0, OPTION_COPY_BYTES_MAX), 0,    \
       "COPY refuses a feed that is larger")                                                        \
     X(INTEGER, stream_node_max_entries, "stream-node-max-entries", "100", FORM_ANY, 0,             \
-      "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")       \
+      "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")        \
     X(INTEGER, maxclients, "maxclients", "10000", FORM_RANGE(1, 1000000), 0,                       \
       "connections at a time; more are told so and closed")                                        \
     X(INTEGER, timeout, "timeout", "0", FORM_RANGE(0, INT32_MAX), 0,                               \
@@ -129,10 +129,10 @@ struct output_limits {
     X(LIMITS, client_output_buffer_limit, "client-output-buffer-limit",                            \
       "normal 1gb 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60", FORM_ANY, 0,                      \
       "class, hard limit, soft limit, seconds: unsent output that closes a connection")            \
-    X(INTEGER, rooms_per_connection, "rooms-per-connection", "1000000",                            \
-      FORM_RANGE(1, 1000000000), 0, "channels, patterns and watched rooms of one connection")      \
+    X(INTEGER, rooms_per_connection, "rooms-per-connection", "1000000", FORM_RANGE(1, 1000000000), \
+      0, "channels, patterns and watched rooms of one connection")                                 \
     X(EVENTS, notify_keyspace_events, "notify-keyspace-events", "", FORM_TEXT, 0,                  \
-      "classes of changes that are published, and how (K, E), in Redis's letters; empty: none")   \
+      "classes of changes that are published, and how (K, E), in Redis's letters; empty: none")    \
     X(TEXT, requirepass, "requirepass", "", FORM_TEXT, 0,                                          \
       "password that clients must give; empty: none")                                              \
     X(CHOICE, loglevel, "loglevel", "notice", FORM_WORDS("debug verbose notice warning nothing"),  \

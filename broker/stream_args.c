@@ -14,6 +14,9 @@
 #define LIMIT_DEFAULT 10000
 #define LIMIT_MAX     1000000
 
+/* Deadlines are in microseconds, of a clock that started not long ago. */
+#define TIMEOUT_MS_MAX (INT64_MAX / 2000)
+
 bool stream_word(const struct session *session, size_t index, const char *word)
 {
     return bytes_equal_nocase(session->argv[index], bytes_of_string(word));
@@ -87,6 +90,40 @@ bool stream_id(struct session *session, size_t index, uint64_t missing_seq, stru
     return parse_id(session->argv[index], missing_seq, out, NULL) || invalid_id(session);
 }
 
+bool stream_is_id(const struct session *session, size_t index)
+{
+    struct id id;
+    return parse_id(session->argv[index], 0, &id, NULL);
+}
+
+bool stream_ids(struct session *session, size_t first, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct id id;
+        if (!stream_id(session, first + i, 0, &id))
+            return false;
+        buf_add(out, &id, sizeof(id));
+    }
+    return true;
+}
+
+bool stream_timeout(struct session *session, size_t index, int64_t *out)
+{
+    if (!bytes_to_i64(session->argv[index], out)) {
+        reply_error(&session->reply, "ERR timeout is not an integer or out of range");
+        return false;
+    }
+    if (*out < 0) {
+        reply_error(&session->reply, "ERR timeout is negative");
+        return false;
+    }
+    if (*out > TIMEOUT_MS_MAX) {
+        reply_error(&session->reply, "ERR timeout is out of range");
+        return false;
+    }
+    return true;
+}
+
 /* One end; *exclusive: not part of the interval. */
 static bool interval_end(struct session *session, size_t index, uint64_t missing_seq,
                          struct id *out, bool *exclusive)
@@ -103,16 +140,23 @@ static bool interval_end(struct session *session, size_t index, uint64_t missing
     return parse_id(text, missing_seq, out, NULL) || invalid_id(session);
 }
 
+bool stream_from(struct session *session, size_t index, struct id *from)
+{
+    bool exclusive;
+    if (!interval_end(session, index, 0, from, &exclusive))
+        return false;
+    if (!exclusive || id_next(from))
+        return true;
+    reply_error(&session->reply, "ERR invalid start ID for the interval");
+    return false;
+}
+
 bool stream_interval(struct session *session, size_t start, size_t end, struct id *from,
                      struct id *to)
 {
     bool exclusive;
-    if (!interval_end(session, start, 0, from, &exclusive))
+    if (!stream_from(session, start, from))
         return false;
-    if (exclusive && !id_next(from)) {
-        reply_error(&session->reply, "ERR invalid start ID for the interval");
-        return false;
-    }
     if (!interval_end(session, end, UINT64_MAX, to, &exclusive))
         return false;
     if (exclusive && !id_prev(to)) {

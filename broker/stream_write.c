@@ -286,17 +286,6 @@ static void erase_entries(struct session *session, struct object *object,
     keyspace_event(session, EVENT_STREAM, "xdel", session->db, session->argv[1]);
 }
 
-static bool parse_ids(struct session *session, struct buf *out)
-{
-    for (size_t i = 2; i < session->argc; i++) {
-        struct id id;
-        if (!stream_id(session, i, 0, &id))
-            return false;
-        buf_add(out, &id, sizeof(id));
-    }
-    return true;
-}
-
 /* The plan of XDEL, begun or gone on with. */
 static struct plan_work *erase_plan_of(struct session *session, struct feed *feed)
 {
@@ -306,7 +295,7 @@ static struct plan_work *erase_plan_of(struct session *session, struct feed *fee
     struct plan_work *plan = plan_work_of(session);
     if (plan->planned)
         return plan;
-    if (!parse_ids(session, &plan->ids))
+    if (!stream_ids(session, 2, session->argc - 2, &plan->ids))
         return NULL;
     plan->planned = true;
     erase_plan_init(&plan->erase, feed, store_ranges(session->broker->store),
@@ -404,10 +393,11 @@ static bool setid_allowed(struct session *session, const struct setid *setid,
 static void renew_feed(struct session *session, struct object *object)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
-    struct op op = {.kind = OP_DROP, .db = session->db, .key = session->argv[1], .object = object};
-    keyspace_write(keyspace, &op);
-    op.kind = OP_CREATE;
-    op.number = keyspace_next_feed(keyspace);
+    struct op op = {.kind = OP_RENEW,
+                    .db = session->db,
+                    .key = session->argv[1],
+                    .object = object,
+                    .number = keyspace_next_feed(keyspace)};
     keyspace_write(keyspace, &op);
 }
 

@@ -72,7 +72,7 @@ enum err catalog_decode(struct bytes row, struct catalog *out)
     catalog.hash_seed = decoder_u64(&decoder);
     catalog.next_feed = decoder_varint(&decoder);
     uint64_t next_space = decoder_varint(&decoder);
-    if (decoder.failed || format != CATALOG_FORMAT || next_space > UINT32_MAX)
+    if (decoder.failed || format == 0 || next_space > UINT32_MAX)
         return ERR_CORRUPT;
     catalog.next_space = (uint32_t)next_space;
     enum err err = decode_databases(&decoder, &catalog);

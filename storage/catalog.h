@@ -14,7 +14,7 @@
 
 /* Of everything in ranges. Raised when a reader of the older format would go wrong;
  * storage/FORMAT.md has the rule for upgrades. */
-#define CATALOG_FORMAT 1u
+#define CATALOG_FORMAT 2u
 
 /* As many as the option `databases` allows at most. */
 #define CATALOG_DATABASES_MAX 4096u

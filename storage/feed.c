@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "storage/group.h"
 
 struct feed *feed_create(struct chunk_home home, uint8_t side)
 {
@@ -25,6 +26,8 @@ void feed_unref(struct feed *feed)
     tail_deinit(&feed->tails[0]);
     tail_deinit(&feed->tails[1]);
     chunk_shelf_clear(&feed->shelf);
+    if (feed->groups != NULL)
+        groups_unref(feed->groups);
     mem_free(feed->head.ids);
     mem_free(feed);
 }
@@ -175,7 +178,8 @@ void feed_head_add(struct feed_head *head, struct id id)
 
 size_t feed_bytes(const struct feed *feed)
 {
-    return sizeof(*feed) + feed->head.cap * sizeof(struct id);
+    size_t groups = feed->groups != NULL ? groups_bytes(feed->groups) : 0;
+    return sizeof(*feed) + feed->head.cap * sizeof(struct id) + groups;
 }
 
 size_t feed_tail_bytes(const struct feed *feed)

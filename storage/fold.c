@@ -1,4 +1,4 @@
-#include "storage/fold.h"
+#include "storage/fold_internal.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -12,22 +12,23 @@
 /* A row, or a run of rows, and where it belongs in key order. */
 struct item {
     uint64_t place; /* namespace, slot, kind: as in the key */
-    uint64_t rest;  /* the hash of an object's name, or the feed id */
+    uint64_t rest;  /* the hash of an object's name, or the feed id, or the groups id */
     const struct object *object;
-};
-
-struct fold {
-    struct ranges *ranges;
-    struct ranges_batch *batch;
-    uint8_t side;
-    struct buf key;
-    struct buf key2;
-    struct buf value;
+    const struct group *group; /* of rows of groups */
 };
 
 static uint64_t place_of(uint32_t space, uint16_t slot, enum key_kind kind)
 {
     return (uint64_t)space << 24 | (uint64_t)slot << 8 | kind;
+}
+
+static int compare_groups(const struct item *x, const struct item *y)
+{
+    uint64_t a = x->group->entry.number;
+    uint64_t b = y->group->entry.number;
+    if (x->rest != y->rest)
+        return x->rest < y->rest ? -1 : 1;
+    return a == b ? 0 : a < b ? -1 : 1;
 }
 
 static int compare_items(const void *a, const void *b)
@@ -36,6 +37,8 @@ static int compare_items(const void *a, const void *b)
     const struct item *y = b;
     if (x->place != y->place)
         return x->place < y->place ? -1 : 1;
+    if (x->group != NULL)
+        return compare_groups(x, y);
     uint64_t mask = ~UINT64_C(0) << (64 - KEY_HASH_BITS);
     bool chunks = (x->place & 0xff) == KEY_CHUNK;
     uint64_t x_rest = chunks ? x->rest : x->rest & mask;
@@ -43,6 +46,20 @@ static int compare_items(const void *a, const void *b)
     if (x_rest != y_rest)
         return x_rest < y_rest ? -1 : 1;
     return bytes_compare(object_name(x->object), object_name(y->object));
+}
+
+/* A group's row and its pending entries lie apart, too. */
+static size_t collect_groups(const struct dirty *dirty, uint8_t side, struct item *items)
+{
+    size_t n = 0;
+    for (struct list *link = dirty->groups.next; link != &dirty->groups; link = link->next) {
+        const struct group *group = container_of(link, struct group, links[side]);
+        struct chunk_home home = group->home;
+        for (enum key_kind kind = KEY_GROUP; kind <= KEY_PENDING; kind++)
+            items[n++] = (struct item){place_of(home.space, home.slot, kind), home.feed, NULL,
+                                       group};
+    }
+    return n;
 }
 
 /* An object's row and its feed's chunks lie apart: two items. */
@@ -53,11 +70,12 @@ static size_t collect(const struct dirty *dirty, uint8_t side, struct item *item
         const struct object *object = container_of(link, struct object, links[side]);
         const struct feed *feed = object->states[side].feed;
         items[n++] = (struct item){place_of(object->space, object->slot, KEY_OBJECT),
-                                   object->node.hash, object};
+                                   object->node.hash, object, NULL};
         if (feed != NULL)
             items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_CHUNK),
-                                       feed->home.feed, object};
+                                       feed->home.feed, object, NULL};
     }
+    n += collect_groups(dirty, side, items + n);
     qsort(items, n, sizeof(*items), compare_items);
     return n;
 }
@@ -238,25 +256,43 @@ static void write_dropped(struct fold *fold, const struct dirty *dirty)
     }
 }
 
+static enum err write_item(struct fold *fold, const struct item *item)
+{
+    switch ((enum key_kind)(item->place & 0xff)) {
+    case KEY_OBJECT:
+        write_object(fold, item->object);
+        return ERR_OK;
+    case KEY_CHUNK:
+        return write_chunks(fold, item->object->states[fold->side].feed);
+    case KEY_GROUP:
+        fold_group(fold, item->group);
+        return ERR_OK;
+    case KEY_PENDING:
+        return fold_pending(fold, item->group);
+    case KEY_SYSTEM:
+        break;
+    }
+    return ERR_CORRUPT;
+}
+
 static enum err write_all(struct fold *fold, const struct dirty *dirty)
 {
     key_system(&fold->key, BYTES("catalog"));
     catalog_encode(&fold->value, &dirty->catalog);
     ranges_batch_put(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->value));
     write_dropped(fold, dirty);
+    fold_dropped_groups(fold, dirty);
 
-    struct item *items = mem_alloc((2 * dirty->count + 1) * sizeof(*items));
+    struct item *items = mem_alloc((2 * (dirty->count + dirty->group_count) + 1) * sizeof(*items));
     size_t count = collect(dirty, fold->side, items);
     enum err err = ERR_OK;
     bool cut =
-        count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 && dirty->dropped_spaces.len == 0;
+        count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 &&
+        dirty->dropped_groups.len == 0 && dirty->dropped_spaces.len == 0;
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         if (cut)
             ranges_batch_cut(fold->batch);
-        if ((items[i].place & 0xff) == KEY_OBJECT)
-            write_object(fold, items[i].object);
-        else
-            err = write_chunks(fold, items[i].object->states[fold->side].feed);
+        err = write_item(fold, &items[i]);
     }
     mem_free(items);
     return err;

@@ -70,6 +70,10 @@ void object_row_encode(struct buf *out, const struct object_state *state, uint8_
     buf_put_varint(out, row->chunk_bytes);
     put_id(out, row->stored_id);
     buf_put_varint(out, state->feed->home.slot);
+    if (row->groups != 0) {
+        buf_put_varint(out, row->groups);
+        buf_put_varint(out, row->groups_slot);
+    }
 }
 
 enum err object_row_decode(struct object *object, struct bytes bytes)
@@ -86,11 +90,18 @@ enum err object_row_decode(struct object *object, struct bytes bytes)
     uint64_t chunk_bytes = decoder_varint(&decoder);
     row.stored_id = take_id(&decoder);
     uint64_t slot = decoder_varint(&decoder);
+    uint64_t groups_slot = 0;
+    if (decoder_left(&decoder) > 0) {
+        row.groups = decoder_varint(&decoder);
+        groups_slot = decoder_varint(&decoder);
+    }
     if (decoder.failed || decoder_left(&decoder) > 0 || type != OBJECT_FEED ||
-        chunk_bytes > UINT32_MAX || slot >= KEY_SLOTS)
+        chunk_bytes > UINT32_MAX || slot >= KEY_SLOTS ||
+        groups_slot >= KEY_SLOTS)
         return ERR_CORRUPT;
     row.chunk_bytes = (uint32_t)chunk_bytes;
     home.slot = (uint16_t)slot;
+    row.groups_slot = (uint16_t)groups_slot;
     struct feed *feed = feed_create(home, object->side);
     feed->on_disk = true;
     feed->rows[feed->side] = row;

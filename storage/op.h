@@ -37,7 +37,25 @@ struct object;
     /* the database is empty; its namespace is `number` now */                                     \
     X(FLUSH, 8, OP_NUMBER)                                                                         \
     /* databases `db` and `number` change places */                                                \
-    X(SWAP, 9, OP_NUMBER)
+    X(SWAP, 9, OP_NUMBER)                                                                          \
+    /* the feed's groups move to a new feed of id `number`, empty, under the same key */           \
+    X(RENEW, 10, OP_KEY | OP_NUMBER)                                                               \
+    /* group `key2` of number `number` appears; last id `id`; `data`: see group_op.h, as below */  \
+    X(GROUP_CREATE, 20, OP_KEY | OP_KEY2 | OP_NUMBER | OP_ID | OP_DATA)                            \
+    /* group `number` goes to last id `id` */                                                      \
+    X(GROUP_SETID, 21, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                       \
+    /* group `number` is gone */                                                                   \
+    X(GROUP_DESTROY, 22, OP_KEY | OP_NUMBER)                                                       \
+    /* consumer `key2` of group `number` appears */                                                \
+    X(CONSUMER_CREATE, 23, OP_KEY | OP_KEY2 | OP_NUMBER | OP_DATA)                                 \
+    /* a consumer of group `number` is gone, and what was pending at it */                         \
+    X(CONSUMER_DELETE, 24, OP_KEY | OP_NUMBER | OP_DATA)                                           \
+    /* group `number` delivers entries for the first time; its last id is `id` */                  \
+    X(DELIVER, 25, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                           \
+    /* entries are pending in group `number` no more */                                            \
+    X(ACK, 26, OP_KEY | OP_NUMBER | OP_DATA)                                                       \
+    /* entries are pending at a consumer of group `number` anew; its last id is `id` */            \
+    X(CLAIM, 27, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)
 
 enum op_field {
     OP_KEY = 1 << 0,

@@ -146,12 +146,16 @@ static bool release_some(struct store *store)
 {
     uint8_t side = store->side ^ 1;
     struct dirty *dirty = &store->sides[side];
-    for (int i = 0; i < RELEASE_PER_TURN && !list_empty(&dirty->objects); i++) {
+    int left = RELEASE_PER_TURN;
+    for (; left > 0 && !list_empty(&dirty->groups); left--)
+        dirty_release_group(
+            dirty, container_of(dirty->groups.next, struct group, links[side]), side);
+    for (; left > 0 && !list_empty(&dirty->objects); left--) {
         struct object *object = container_of(dirty->objects.next, struct object, links[side]);
         if (dirty_release(dirty, object, side) || object->detached)
             store->hooks.clean(store->hooks.context, object);
     }
-    if (!list_empty(&dirty->objects))
+    if (!list_empty(&dirty->groups) || !list_empty(&dirty->objects))
         return false;
     dirty_deinit(dirty);
     dirty_init(dirty);
@@ -212,6 +216,11 @@ enum err store_recover(struct store *store, struct buf *reason)
 static void dirty_forget(struct store *store, uint8_t side)
 {
     struct dirty *dirty = &store->sides[side];
+    while (!list_empty(&dirty->groups)) {
+        struct group *group = container_of(dirty->groups.next, struct group, links[side]);
+        list_remove(&group->links[side]);
+        group_unref(group);
+    }
     while (!list_empty(&dirty->objects)) {
         struct object *object = container_of(dirty->objects.next, struct object, links[side]);
         list_remove(&object->links[side]);
