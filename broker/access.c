@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "broker/broker_internal.h"
+#include "broker/transaction.h"
 
 struct read_job {
     struct session *session;
@@ -91,10 +92,24 @@ void read_job_done(struct read_job *job)
         session_resume(session);
 }
 
+/* EXEC must not be interrupted. */
+static void run_job_here(struct read_job *job)
+{
+    read_job_run(job);
+    take_keys(job);
+    take_groups(job);
+    job->session->transaction->has_read = true;
+    mem_free(job);
+}
+
 static void start_job(struct session *session, struct read_job *job)
 {
     struct broker *broker = session->broker;
     job->session = session;
+    if (transaction_runs(session)) {
+        run_job_here(job);
+        return;
+    }
     session_hold(session);
     broker->hooks.read(broker->hooks.context, job);
 }
@@ -209,20 +224,17 @@ enum access access_groups(struct session *session, struct bytes key, struct obje
     return ACCESS_WAIT;
 }
 
-enum access access_keys(struct session *session, size_t first, size_t count, size_t step)
+/* Has those of `keys`, `step` apart, read that are not in memory. */
+static enum access fetch_missing(struct session *session, const struct bytes *keys, size_t count,
+                                 size_t step)
 {
-    struct keyspace *keyspace = &session->broker->keyspace;
-    if (read_failed(session))
-        return ACCESS_FAILED;
-    for (size_t i = 0; i < count; i++) {
-        if (!name_fits(session, session->argv[first + i * step]))
-            return ACCESS_FAILED;
-    }
     struct read_job *job = NULL;
     for (size_t i = 0; i < count; i++) {
-        struct bytes key = session->argv[first + i * step];
+        struct bytes key = keys[i * step];
         struct object *object;
-        enum err err = keyspace_find(keyspace, session->db, key, &object);
+        if (key.len > KEY_NAME_MAX)
+            continue;
+        enum err err = keyspace_find(&session->broker->keyspace, session->db, key, &object);
         if (err == ERR_OK)
             continue;
         if (job == NULL) {
@@ -235,4 +247,22 @@ enum access access_keys(struct session *session, size_t first, size_t count, siz
         return ACCESS_READY;
     start_job(session, job);
     return ACCESS_WAIT;
+}
+
+enum access access_keys(struct session *session, size_t first, size_t count, size_t step)
+{
+    if (read_failed(session))
+        return ACCESS_FAILED;
+    for (size_t i = 0; i < count; i++) {
+        if (!name_fits(session, session->argv[first + i * step]))
+            return ACCESS_FAILED;
+    }
+    return fetch_missing(session, session->argv + first, count, step);
+}
+
+enum access access_names(struct session *session, const struct bytes *keys, size_t count)
+{
+    if (read_failed(session))
+        return ACCESS_FAILED;
+    return fetch_missing(session, keys, count, 1);
 }

@@ -4,6 +4,9 @@
  * work and the session will be resumed), or ACCESS_FAILED (an error reply is written; the command
  * returns FLOW_DONE).
  *
+ * While EXEC runs a command nothing waits: the read is done at once, on the loop, and FLOW_WAIT
+ * only has the command run again.
+ *
  * What was found stays in memory until the end of the loop's turn, so a command that was resumed
  * finds it all. */
 #ifndef WEIR_BROKER_ACCESS_H
@@ -38,6 +41,11 @@ MUST_CHECK enum access access_groups(struct session *session, struct bytes key,
  * in one round. */
 MUST_CHECK enum access access_keys(struct session *session, size_t first, size_t count,
                                    size_t step);
+
+/* The same for `keys`, which need not be arguments and may be too long for keys: then nothing is
+ * done about them. */
+MUST_CHECK enum access access_names(struct session *session, const struct bytes *keys,
+                                    size_t count);
 
 /* A cursor went cold: `fetch` (in the command's work, planned) is given to a reader. */
 void access_read(struct session *session, struct fetch *fetch);

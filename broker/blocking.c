@@ -95,6 +95,11 @@ void blocking_serve(struct broker *broker)
     broker->serving = false;
 }
 
+void blocking_time_out(struct session *session)
+{
+    container_of(session->work, struct blocking, work)->end = BLOCKING_TIMED_OUT;
+}
+
 void blocking_expire(struct broker *broker, uint64_t now_us)
 {
     for (;;) {

@@ -58,6 +58,9 @@ void blocking_signal_line(struct broker *broker, unsigned db, struct bytes key, 
 void blocking_signal_all(struct broker *broker, unsigned db);
 /* Resumes those who were signalled. */
 void blocking_serve(struct broker *broker);
+/* The session's blocking command has just begun to wait: its time is up already. Its next run finds
+ * that. */
+void blocking_time_out(struct session *session);
 /* Wakes those whose time is up. */
 void blocking_expire(struct broker *broker, uint64_t now_us);
 

@@ -10,6 +10,7 @@
 #include "broker/options.h"
 #include "broker/server.h"
 #include "broker/session.h"
+#include "broker/transaction.h"
 
 #include <assert.h>
 #include <unistd.h>
@@ -38,6 +39,15 @@ static enum err on_replay(void *context, const struct op *op)
 {
     struct broker *broker = context;
     return keyspace_replay(&broker->keyspace, op);
+}
+
+static void on_changed(void *context, const struct op *op, uint64_t lsn)
+{
+    struct broker *broker = context;
+    if (!key_watches_empty(&broker->watches))
+        key_watch_changed(broker, op, lsn);
+    if (broker->tracking.client_count > 0)
+        tracking_changed(broker, op);
 }
 
 static void on_clean(void *context, struct object *object)
@@ -92,6 +102,10 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     list_init(&broker->fold_waiters);
     heap_init(&broker->deadlines);
     keyspace_init(&broker->keyspace);
+    key_watches_init(&broker->watches);
+    tracking_init(&broker->tracking);
+    broker->keyspace.changed = on_changed;
+    broker->keyspace.changed_context = broker;
     fanout_init(&broker->fanout);
     keyspace_events_init(&broker->events, options->notify_keyspace_events);
     return broker;
@@ -104,6 +118,8 @@ static void destroy(struct broker *broker)
     keyspace_events_deinit(&broker->events);
     fanout_deinit(&broker->fanout);
     keyspace_deinit(&broker->keyspace);
+    tracking_deinit(&broker->tracking);
+    key_watches_deinit(&broker->watches);
     heap_deinit(&broker->deadlines);
     waiters_deinit(&broker->waiters);
     buf_deinit(&broker->scratch);
@@ -226,14 +242,35 @@ void broker_after_command(struct broker *broker, struct session *session)
     broker->counters.commands++;
     if (broker->monitors > 0)
         monitor_feed(broker->server, session, broker_now_ms(broker));
-    if (!list_empty(&broker->ready))
+    if (session->tracking != NULL)
+        tracking_after_command(session);
+    if (!list_empty(&broker->ready) && !transaction_runs(session))
         blocking_serve(broker);
 }
 
-void broker_leave_rooms(struct broker *broker, struct session *session)
+void broker_command_waits(struct broker *broker, struct session *session)
+{
+    (void)broker;
+    if (session->tracking != NULL)
+        tracking_waits(session);
+}
+
+void broker_forget(struct broker *broker, struct session *session)
 {
     if (session->subscriber.count > 0)
         fanout_leave_all(&broker->fanout, session);
+    broker_discard(broker, session);
+    tracking_stop(session);
+}
+
+void broker_discard(struct broker *broker, struct session *session)
+{
+    (void)broker;
+    if (session->transaction == NULL)
+        return;
+    key_watch_end(session);
+    transaction_clear(session);
+    transaction_drop_idle(session);
 }
 
 void broker_count_output_limit(struct broker *broker, uint64_t lost)

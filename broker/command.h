@@ -41,6 +41,9 @@ enum command_flag {
     COMMAND_SUBSCRIBED = 1 << 12, /* allowed while a RESP2 client is subscribed */
     COMMAND_PUSHES = 1 << 13,     /* its replies are pushes: told whatever CLIENT REPLY says */
     COMMAND_UNNOTICED = 1 << 14,  /* asks about a key without a keymiss event */
+    COMMAND_NO_MULTI = 1 << 15,   /* refused between MULTI and EXEC */
+    COMMAND_UNQUEUED = 1 << 16,   /* runs at once between MULTI and EXEC */
+    COMMAND_EXECUTES = 1 << 17,   /* EXEC: may change data when what is queued may */
 };
 
 struct command_row {
@@ -63,6 +66,7 @@ extern const struct command_row keys_commands[];
 extern const struct command_row stream_commands[];
 extern const struct command_row pubsub_commands[];
 extern const struct command_row room_commands[];
+extern const struct command_row transaction_commands[];
 
 /* All commands, numbered from 0 (subcommands are in their containers); NULL past the last. */
 const struct command_row *command_at(size_t index);

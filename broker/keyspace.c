@@ -129,6 +129,8 @@ uint64_t keyspace_write(struct keyspace *keyspace, const struct op *op)
     uint64_t lsn = store_log(keyspace->store, op);
     enum err err = apply(keyspace, op, lsn);
     CHECK(err == ERR_OK);
+    if (keyspace->changed != NULL)
+        keyspace->changed(keyspace->changed_context, op, lsn);
     return lsn;
 }
 

@@ -22,6 +22,9 @@ struct keyspace {
     enum tier tier;      /* TIER_DISK while recovering, TIER_MEMORY while serving */
     uint64_t hits;       /* looked up and there */
     uint64_t misses;
+    /* Told of every write, after it is applied; NULL: nobody is. Not told by recovery. */
+    void (*changed)(void *context, const struct op *op, uint64_t lsn);
+    void *changed_context;
 };
 
 void keyspace_init(struct keyspace *keyspace);

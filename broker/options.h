@@ -68,6 +68,7 @@ struct output_limits {
 /* Together with one entry they stay below what a commit record may hold (broker.c). */
 #define OPTION_COMMIT_RECORD_BYTES_MAX (128 * OPTION_MB)
 #define OPTION_COPY_BYTES_MAX          (128 * OPTION_MB)
+#define OPTION_TRANSACTION_BYTES_MAX   (128 * OPTION_MB)
 
 /* The reasons of the bounds
  *   fold-bytes            below 1 MB a fold costs more than it writes; the upper bound keeps the
@@ -111,8 +112,13 @@ struct output_limits {
       "bytes a second that folding and compaction may write; 0 is no limit")                       \
     X(BYTES, copy_bytes_max, "copy-bytes-max", "64mb", FORM_RANGE(0, OPTION_COPY_BYTES_MAX), 0,    \
       "COPY refuses a feed that is larger")                                                        \
+    X(BYTES, transaction_bytes_max, "transaction-bytes-max", "64mb",                               \
+      FORM_RANGE(64 * OPTION_KB, OPTION_TRANSACTION_BYTES_MAX), 0,                                 \
+      "commands that one connection may queue for EXEC, and keys that it watches")                 \
     X(INTEGER, stream_node_max_entries, "stream-node-max-entries", "100", FORM_ANY, 0,             \
       "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")        \
+    X(INTEGER, tracking_table_max_keys, "tracking-table-max-keys", "1000000", FORM_ANY, 0,         \
+      "keys that are remembered for clients that cache them; 0 is no limit")                       \
     X(INTEGER, maxclients, "maxclients", "10000", FORM_RANGE(1, 1000000), 0,                       \
       "connections at a time; more are told so and closed")                                        \
     X(INTEGER, timeout, "timeout", "0", FORM_RANGE(0, INT32_MAX), 0,                               \
@@ -213,7 +219,6 @@ struct output_limits {
     X(BOOL, io_threads_do_reads, "io-threads-do-reads", "no", FORM_ANY, OPTION_AT_START)           \
     X(INTEGER, hz, "hz", "10", FORM_RANGE(0, INT32_MAX), 0)                                        \
     X(BOOL, dynamic_hz, "dynamic-hz", "yes", FORM_ANY, 0)                                          \
-    X(INTEGER, tracking_table_max_keys, "tracking-table-max-keys", "1000000", FORM_ANY, 0)         \
     X(INTEGER, acllog_max_len, "acllog-max-len", "128", FORM_ANY, 0)                               \
     X(INTEGER, shutdown_timeout, "shutdown-timeout", "10", FORM_RANGE(0, INT32_MAX), 0)
 

@@ -129,6 +129,16 @@ void waiters_remove(struct waiters *waiters, struct waiter *waiter)
     mem_free(key);
 }
 
+uint32_t waiter_scope(const struct waiter *waiter)
+{
+    return waiter->key->scope;
+}
+
+struct bytes waiter_name(const struct waiter *waiter)
+{
+    return bytes_of(waiter->key->name, waiter->key->len);
+}
+
 struct waiter *waiters_first(const struct waiters *waiters, uint32_t scope, struct bytes name)
 {
     struct waiters_key *key = find(waiters, hash_bytes(name, scope), scope, name);

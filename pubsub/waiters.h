@@ -41,6 +41,10 @@ static inline bool waiters_empty(const struct waiters *waiters)
     return waiters->keys.count == 0;
 }
 
+/* The scope and the name of what a waiter waits for. */
+uint32_t waiter_scope(const struct waiter *waiter);
+struct bytes waiter_name(const struct waiter *waiter);
+
 /* The one who has waited longest for this key, NULL when nobody does; and who came after `waiter`.
  */
 struct waiter *waiters_first(const struct waiters *waiters, uint32_t scope, struct bytes name);

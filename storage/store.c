@@ -311,6 +311,11 @@ bool store_stalled(const struct store *store)
            store->sides[store->side].bytes >= DIRTY_FACTOR_MAX * store->options.fold_bytes;
 }
 
+size_t store_record_bytes(const struct store *store)
+{
+    return store->record.len;
+}
+
 uint64_t store_view(const struct store *store)
 {
     return store->view;

@@ -83,6 +83,8 @@ uint64_t store_durable(const struct store *store);
 enum err store_failure(const struct store *store);
 /* Writers should wait: the open record is full, or the fold is far behind. */
 bool store_stalled(const struct store *store);
+/* Bytes in the open record. */
+size_t store_record_bytes(const struct store *store);
 /* How often what is on disk has changed under the loop's eyes: what a reader read before such a
  * change may lack what was in memory then. */
 uint64_t store_view(const struct store *store);

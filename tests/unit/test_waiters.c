@@ -55,6 +55,8 @@ static void a_name_is_copied(void **state)
     waiters_add(&waiters, 0, bytes_of(name, 3), NULL, &waiter);
     name[0] = 'x';
     assert_ptr_equal(waiters_first(&waiters, 0, BYTES("key")), &waiter);
+    assert_true(bytes_equal(waiter_name(&waiter), BYTES("key")));
+    assert_int_equal(waiter_scope(&waiter), 0);
     waiters_remove(&waiters, &waiter);
     waiters_deinit(&waiters);
 }
