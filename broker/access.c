@@ -5,10 +5,12 @@
 #include "broker/transaction.h"
 
 struct read_job {
-    struct session *session;
-    struct fetch *fetch; /* borrowed: a cursor's; or NULL: */
+    struct session *session; /* NULL: nobody's, then it has `done` */
+    struct fetch *fetch;     /* borrowed: a cursor's; or NULL: */
     struct key_fetch *keys;
     size_t key_count;
+    void (*done)(void *context);
+    void *context;
     struct key_fetch *groups; /* or NULL: the groups of this key's feed */
 };
 
@@ -85,6 +87,11 @@ static void take_groups(struct read_job *job)
 void read_job_done(struct read_job *job)
 {
     struct session *session = job->session;
+    if (session == NULL) {
+        job->done(job->context);
+        mem_free(job);
+        return;
+    }
     take_keys(job);
     take_groups(job);
     mem_free(job);
@@ -120,6 +127,17 @@ void access_read(struct session *session, struct fetch *fetch)
     job->fetch = fetch;
     fetch->view = store_view(session->broker->store);
     start_job(session, job);
+}
+
+void access_read_for(struct broker *broker, struct fetch *fetch, void (*done)(void *context),
+                     void *context)
+{
+    struct read_job *job = mem_zalloc(sizeof(*job));
+    job->fetch = fetch;
+    job->done = done;
+    job->context = context;
+    fetch->view = store_view(broker->store);
+    broker->hooks.read(broker->hooks.context, job);
 }
 
 static void add_key(struct read_job *job, struct session *session, unsigned db, struct bytes key)

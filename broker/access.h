@@ -49,6 +49,9 @@ MUST_CHECK enum access access_names(struct session *session, const struct bytes 
 
 /* A cursor went cold: `fetch` (in the command's work, planned) is given to a reader. */
 void access_read(struct session *session, struct fetch *fetch);
+/* The same for work that no session asked for: `done` is called on the loop, once. */
+void access_read_for(struct broker *broker, struct fetch *fetch, void (*done)(void *context),
+                     void *context);
 /* Writes the error reply for a storage error. ERR_FULL, a reply beyond the output limit, closes the
  * connection instead. */
 void access_error(struct session *session, enum err err);

@@ -44,6 +44,8 @@ static enum err on_replay(void *context, const struct op *op)
 static void on_changed(void *context, const struct op *op, uint64_t lsn)
 {
     struct broker *broker = context;
+    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED)
+        return; /* only the caretaker sees these */
     if (!key_watches_empty(&broker->watches))
         key_watch_changed(broker, op, lsn);
     if (broker->tracking.client_count > 0)
@@ -108,6 +110,7 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     broker->keyspace.changed_context = broker;
     fanout_init(&broker->fanout);
     keyspace_events_init(&broker->events, options->notify_keyspace_events);
+    caretaker_init(&broker->caretaker, broker);
     return broker;
 }
 
@@ -115,6 +118,7 @@ static void destroy(struct broker *broker)
 {
     if (broker->store != NULL)
         store_close(broker->store);
+    caretaker_deinit(&broker->caretaker);
     keyspace_events_deinit(&broker->events);
     fanout_deinit(&broker->fanout);
     keyspace_deinit(&broker->keyspace);
@@ -326,22 +330,31 @@ bool broker_turn_end(struct broker *broker)
         resume_all(&broker->room_waiters);
     if (!list_empty(&broker->fold_waiters))
         resume_all(&broker->fold_waiters);
-    bool more = store_turn_end(broker->store);
+    bool more = caretaker_work(&broker->caretaker);
+    more |= store_turn_end(broker->store);
     table_evict(&broker->keyspace.table, broker->options->resident_bytes, EVICT_PER_TURN);
     broker->now_ms = 0;
     return more || has_room(broker);
 }
 
-uint64_t broker_deadline(const struct broker *broker)
+/* The earlier of two deadlines, of which 0 is none. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    if (a == 0 || b == 0)
+        return a + b;
+    return a < b ? a : b;
+}
+
+uint64_t broker_deadline(struct broker *broker)
 {
     const struct heap_node *node = heap_first(&broker->deadlines);
-    uint64_t deadline = node != NULL ? node->key : 0;
+    uint64_t deadline =
+        earlier(node != NULL ? node->key : 0, caretaker_deadline(&broker->caretaker));
     if (broker->pause_until_ms == 0)
         return deadline;
     uint64_t now_ms = clock_wall_ms();
     uint64_t left_ms = broker->pause_until_ms > now_ms ? broker->pause_until_ms - now_ms : 0;
-    uint64_t pause_end = clock_mono_us() + left_ms * 1000;
-    return deadline > 0 && deadline < pause_end ? deadline : pause_end;
+    return earlier(deadline, clock_mono_us() + left_ms * 1000);
 }
 
 void broker_poll(struct broker *broker)

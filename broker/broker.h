@@ -37,7 +37,7 @@ bool broker_growing(struct broker *broker);
 /* At the end of every turn of the loop. True: there is more to do, do not sleep. */
 bool broker_turn_end(struct broker *broker);
 /* When it must be called again at the latest, in clock_mono_us; 0: whenever something happens. */
-uint64_t broker_deadline(const struct broker *broker);
+uint64_t broker_deadline(struct broker *broker);
 
 /* The server that feeds it sessions; NULL in tests without sockets. */
 void broker_set_server(struct broker *broker, struct server *server);

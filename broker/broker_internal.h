@@ -5,6 +5,7 @@
 
 #include "base/heap.h"
 #include "broker/broker.h"
+#include "broker/caretaker.h"
 #include "broker/fanout.h"
 #include "broker/info.h"
 #include "broker/key_watch.h"
@@ -37,6 +38,7 @@ struct broker {
 
     struct fanout fanout; /* who is in which room */
     struct keyspace_events events;
+    struct caretaker caretaker;
 
     struct key_watches watches;
     struct tracking tracking;

@@ -64,6 +64,7 @@ extern const struct command_row connection_commands[];
 extern const struct command_row server_commands[];
 extern const struct command_row keys_commands[];
 extern const struct command_row stream_commands[];
+extern const struct command_row feed_commands[];
 extern const struct command_row pubsub_commands[];
 extern const struct command_row room_commands[];
 extern const struct command_row transaction_commands[];

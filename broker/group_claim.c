@@ -1,7 +1,8 @@
 /* XCLAIM, XAUTOCLAIM: https://redis.io/docs/latest/commands/xclaim/
  *
- * As with XREADGROUP everything is collected first, maybe in several turns of the loop, and changed in
- * one: entries change hands with one op, those that are no longer in the feed leave with another. */
+ * As with XREADGROUP everything is collected first, maybe in several turns of the loop, and changed
+ * in one: entries change hands with one op, those that are no longer in the feed leave with
+ * another. */
 #include "broker/group_commands.h"
 
 #include "base/alloc.h"
@@ -22,7 +23,7 @@ struct claim_args {
     uint64_t retries;
     int64_t delivered_ms; /* -1: now */
     struct id last_id;
-    size_t ids_end; /* XCLAIM: arguments from 5 up to this one are ids */
+    size_t ids_end;  /* XCLAIM: arguments from 5 up to this one are ids */
     struct id start; /* XAUTOCLAIM */
     uint64_t count;
 };
@@ -98,7 +99,8 @@ static bool is_changed(const struct claim_work *claim, const struct pending_set 
     return false;
 }
 
-/* The work that a resumed command goes on with, or a new one where the group has changed under it. */
+/* The work that a resumed command goes on with, or a new one where the group has changed under it.
+ */
 static struct claim_work *claim_work_of(struct session *session, struct group *group)
 {
     uint64_t view = store_view(session->broker->store);
@@ -312,8 +314,8 @@ static bool find_item(const struct claim_work *claim, struct id id, struct pendi
     return item != NULL && pending_set_find(&claim->gone, id) == NULL;
 }
 
-static enum err claim_id(struct claim_work *claim, const struct claim_args *args,
-                         struct feed *feed, struct id id)
+static enum err claim_id(struct claim_work *claim, const struct claim_args *args, struct feed *feed,
+                         struct id id)
 {
     struct pending item;
     bool owned = find_item(claim, id, &item);

@@ -96,9 +96,8 @@ static void put_consumer(struct reply *reply, const struct consumer *consumer, u
     field_integer(reply, "pending", consumer->pending);
     field_integer(reply, "idle", since(now_ms, consumer_seen_ms(consumer)));
     reply_bulk_string(reply, "inactive");
-    reply_integer(reply, consumer->active_ms == 0
-                             ? -1
-                             : (int64_t)since(now_ms, consumer->active_ms));
+    reply_integer(reply,
+                  consumer->active_ms == 0 ? -1 : (int64_t)since(now_ms, consumer->active_ms));
 }
 
 enum flow xinfo_consumers_command(struct session *session)
@@ -239,14 +238,13 @@ static void put_full_consumer(const struct group_info *info, struct reply *reply
     reply_bulk_string(reply, "active-time");
     reply_integer(reply, consumer->active_ms == 0 ? -1 : (int64_t)consumer->active_ms);
     field_integer(reply, "pel-count", consumer->pending);
-    reply_bulk_string(reply, "pel");
+    reply_bulk_string(reply, "pending");
     reply_array(reply, own != NULL ? own->shown : 0);
     if (own != NULL)
         buf_add_bytes(reply->out, buf_bytes(&own->pending));
 }
 
-static void put_group(struct group_info *info, struct session *session,
-                      const struct feed_row *row)
+static void put_group(struct group_info *info, struct session *session, const struct feed_row *row)
 {
     struct reply reply = {&info->body, session->reply.version};
     const struct group_state *state = group_state(info->group);
@@ -254,7 +252,7 @@ static void put_group(struct group_info *info, struct session *session,
     field_name(&reply, group_name(info->group));
     put_position(&reply, row, state);
     field_integer(&reply, "pel-count", state->pending);
-    reply_bulk_string(&reply, "pel");
+    reply_bulk_string(&reply, "pending");
     reply_array(&reply, info->shown);
     buf_add_bytes(reply.out, buf_bytes(&info->pending));
     reply_bulk_string(&reply, "consumers");

@@ -1,8 +1,8 @@
 /* XREADGROUP: https://redis.io/docs/latest/commands/xreadgroup/
  *
- * What the reply shows is collected first, maybe in several turns of the loop; then, in one turn, all
- * of it is delivered: one op a group. Where a group has moved on meanwhile, collecting starts over.
- * So an entry is never taken by a reader that went away before it had its reply. */
+ * What the reply shows is collected first, maybe in several turns of the loop; then, in one turn,
+ * all of it is delivered: one op a group. Where a group has moved on meanwhile, collecting starts
+ * over. So an entry is never taken by a reader that went away before it had its reply. */
 #include "broker/group_read.h"
 
 #include "base/alloc.h"
@@ -31,23 +31,23 @@ static void forget_stream(struct group_stream *stream)
     stream->begun = false;
 }
 
-/* Begins a round: nothing is collected. */
+/* Begins a round: nothing is collected but what was delivered. */
 static void begin_round(struct group_read *read)
 {
     struct broker *broker = read->blocking.session->broker;
     group_read_close(read);
-    for (size_t i = 0; i < read->count_streams; i++)
+    for (size_t i = read->done; i < read->count_streams; i++)
         forget_stream(&read->streams[i]);
-    read->body.len = 0;
-    read->at = 0;
-    read->served = 0;
+    read->body.len = read->done_body;
+    read->at = read->done;
+    read->served = read->done_served;
     read->went_cold = false;
     read->now_ms = broker_now_ms(broker);
     read->view = store_view(broker->store);
 }
 
-/* Whoever is next in a line has to look when the first one went without taking what woke it, or left
- * something. */
+/* Whoever is next in a line has to look when the first one went without taking what woke it, or
+ * left something. */
 static void pass_on(struct group_read *read)
 {
     struct session *session = read->blocking.session;
@@ -137,7 +137,26 @@ static bool parse_id(struct session *session, size_t index, struct group_stream 
                     text.data[0], text.data[0]);
         return false;
     }
-    return stream_id(session, index, 0, &stream->after);
+    if (!stream_id(session, index, 0, &stream->after))
+        return false;
+    stream->fresh = id_equal(stream->after, ID_MAX); /* as Redis has it */
+    return true;
+}
+
+/* With as many the answer is not worth the comparing. */
+#define COMPARED_MAX 64
+
+static bool names_twice(const struct group_read *read)
+{
+    if (read->count_streams > COMPARED_MAX)
+        return true;
+    for (size_t i = 1; i < read->count_streams; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (bytes_equal(group_read_key(read, i), group_read_key(read, j)))
+                return true;
+        }
+    }
+    return false;
 }
 
 static struct group_read *begin_read(struct session *session)
@@ -150,6 +169,7 @@ static struct group_read *begin_read(struct session *session)
     if (!parse_read(session, read))
         return NULL;
     read->blocking.line = &read->group;
+    read->eager = names_twice(read);
     read->streams = mem_zalloc(read->count_streams * sizeof(*read->streams));
     if (read->timeout_ms > 0)
         read->deadline_us = clock_mono_us() + (uint64_t)read->timeout_ms * 1000;
@@ -178,8 +198,7 @@ static enum access place_streams(struct session *session, struct group_read *rea
                         (int)key.len, key.data, (int)read->group.len, read->group.data);
             return ACCESS_FAILED;
         }
-        if (!stream->parsed &&
-            !parse_id(session, read->first + read->count_streams + i, stream))
+        if (!stream->parsed && !parse_id(session, read->first + read->count_streams + i, stream))
             return ACCESS_FAILED;
     }
     return access;
@@ -203,7 +222,7 @@ static bool is_outdated(const struct group_read *read)
 {
     if (read->view != store_view(read->blocking.session->broker->store))
         return true;
-    for (size_t i = 0; i < read->count_streams; i++) {
+    for (size_t i = read->done; i < read->count_streams; i++) {
         struct group_stream *stream = &read->streams[i];
         if (stream->group == NULL)
             continue;
@@ -234,26 +253,6 @@ static enum err read_stream(struct group_read *read)
                          : group_read_history(read, feed, group);
 }
 
-static enum access collect(struct session *session, struct group_read *read)
-{
-    for (; read->at < read->count_streams; read->at++) {
-        enum err err = read_stream(read);
-        if (err == ERR_COLD) {
-            read->went_cold = true;
-            read->blocking.end = BLOCKING_NOT; /* nobody may resume it but the reader */
-            return ACCESS_WAIT;
-        }
-        if (err == ERR_INVALID) /* told already */
-            return ACCESS_FAILED;
-        if (err != ERR_OK) {
-            access_error(session, err);
-            return ACCESS_FAILED;
-        }
-        group_read_close(read);
-    }
-    return ACCESS_READY;
-}
-
 static void deliver_stream(struct session *session, struct group_read *read,
                            struct group_stream *stream)
 {
@@ -277,6 +276,38 @@ static void deliver_stream(struct session *session, struct group_read *read,
     stream->pass_on = id_less(group_state(group)->last_id, feed_row(feed)->last_id);
 }
 
+/* Delivers what was collected and is not delivered yet. */
+static void deliver(struct session *session, struct group_read *read)
+{
+    for (; read->done < read->at; read->done++)
+        deliver_stream(session, read, &read->streams[read->done]);
+    read->done_served = read->served;
+    read->done_body = read->body.len;
+}
+
+static enum access collect(struct session *session, struct group_read *read)
+{
+    while (read->at < read->count_streams) {
+        enum err err = read_stream(read);
+        if (err == ERR_COLD) {
+            read->went_cold = true;
+            read->blocking.end = BLOCKING_NOT; /* nobody may resume it but the reader */
+            return ACCESS_WAIT;
+        }
+        if (err == ERR_INVALID) /* told already */
+            return ACCESS_FAILED;
+        if (err != ERR_OK) {
+            access_error(session, err);
+            return ACCESS_FAILED;
+        }
+        group_read_close(read);
+        read->at++;
+        if (read->eager)
+            deliver(session, read);
+    }
+    return ACCESS_READY;
+}
+
 /* Nothing is there: waits, or says so. */
 static enum flow block(struct session *session, struct group_read *read)
 {
@@ -289,6 +320,7 @@ static enum flow block(struct session *session, struct group_read *read)
         reply_null_array(&session->reply);
         return FLOW_DONE;
     }
+    read->done = 0;
     begin_round(read);
     blocking_start(&read->blocking, session->argv + read->first, read->count_streams,
                    read->deadline_us);
@@ -315,8 +347,7 @@ enum flow xreadgroup_command(struct session *session)
         session_gate(session, store_last(session->broker->store));
     if (read->served == 0)
         return block(session, read);
-    for (size_t i = 0; i < read->count_streams; i++)
-        deliver_stream(session, read, &read->streams[i]);
+    deliver(session, read);
     if (session->reply.version == 2)
         reply_array(&session->reply, read->served);
     else

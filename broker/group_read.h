@@ -30,8 +30,8 @@ struct group_stream {
 
 struct group_read {
     struct blocking blocking;
-    int64_t count;       /* entries of each feed, 0: all */
-    int64_t timeout_ms;  /* -1: does not block, 0: for ever */
+    int64_t count;      /* entries of each feed, 0: all */
+    int64_t timeout_ms; /* -1: does not block, 0: for ever */
     uint64_t deadline_us;
     bool no_ack;
     struct bytes group;
@@ -40,12 +40,18 @@ struct group_read {
     size_t count_streams;
     struct group_stream *streams;
 
+    /* A key that is named twice: each stream is delivered before the next one is read. */
+    bool eager;
+    size_t done; /* streams before this one are delivered; and in `body`: */
+    size_t done_served;
+    size_t done_body;
+
     /* the round: what is collected before anything is changed */
     uint64_t now_ms;
-    uint64_t view;    /* of the store when it began */
+    uint64_t view; /* of the store when it began */
     bool went_cold;
-    size_t at;        /* streams before this one are read */
-    size_t served;    /* of them, those that are in `body` */
+    size_t at;     /* streams before this one are read */
+    size_t served; /* of them, those that are in `body` */
     struct buf body;
     bool reading_open;
     struct reading reading;

@@ -82,8 +82,7 @@ enum err group_read_fresh(struct group_read *read, struct feed *feed, struct gro
 }
 
 /* Adds the entry that is pending as `item`: [id, fields], or [id, null] when it was deleted. */
-static enum err add_pending(struct group_read *read, struct group_stream *stream,
-                            struct feed *feed)
+static enum err add_pending(struct group_read *read, struct group_stream *stream, struct feed *feed)
 {
     struct session *session = read->blocking.session;
     const struct pending *item = &read->item;
@@ -116,8 +115,7 @@ static enum err add_pending(struct group_read *read, struct group_stream *stream
     return read->body.len > session_reply_max(session) ? ERR_FULL : ERR_OK;
 }
 
-static enum err next_item(struct group_read *read, struct group_stream *stream,
-                          uint64_t consumer)
+static enum err next_item(struct group_read *read, struct group_stream *stream, uint64_t consumer)
 {
     struct session *session = read->blocking.session;
     enum err err = ERR_OK;

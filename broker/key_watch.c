@@ -131,6 +131,17 @@ void key_watch_changed(struct broker *broker, const struct op *op, uint64_t lsn)
         touch_database(broker, op->db, true, lsn);
         touch_database(broker, (unsigned)op->number, true, lsn);
         break;
+    case OP_SETID: /* what no reader of entries can see does not count, as in Redis */
+    case OP_RENEW:
+    case OP_GROUP_CREATE:
+    case OP_GROUP_SETID:
+    case OP_GROUP_DESTROY:
+    case OP_CONSUMER_CREATE:
+    case OP_CONSUMER_DELETE:
+    case OP_DELIVER:
+    case OP_ACK:
+    case OP_CLAIM:
+        break;
     default:
         touch_key(broker, op->db, op->key, lsn);
         if (op->kind == OP_RENAME)

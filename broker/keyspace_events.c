@@ -55,7 +55,12 @@ void keyspace_events_choose(struct keyspace_events *events, const char *letters)
 void keyspace_event(struct session *session, enum event_class class, const char *event, unsigned db,
                     struct bytes key)
 {
-    struct broker *broker = session->broker;
+    keyspace_event_of(session->broker, class, event, db, key);
+}
+
+void keyspace_event_of(struct broker *broker, enum event_class class, const char *event,
+                       unsigned db, struct bytes key)
+{
     struct keyspace_events *events = &broker->events;
     if (!events->chosen[class])
         return;

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 
+struct broker;
 struct fanout;
 struct session;
 
@@ -42,6 +43,10 @@ void keyspace_events_choose(struct keyspace_events *events, const char *letters)
  * Copies the key, borrows `event` for ever. */
 void keyspace_event(struct session *session, enum event_class class, const char *event, unsigned db,
                     struct bytes key);
+
+/* The same where no session is at work. */
+void keyspace_event_of(struct broker *broker, enum event_class class, const char *event,
+                       unsigned db, struct bytes key);
 
 /* Publishes what waits for records up to `durable`. */
 void keyspace_events_publish(struct keyspace_events *events, uint64_t durable,

@@ -74,8 +74,7 @@ void keyspace_groups_plan(struct keyspace *keyspace, struct object *object, stru
     bounds(object_feed(object), &fetch->lower, &fetch->upper);
 }
 
-enum err keyspace_groups_take(struct keyspace *keyspace, struct object *object,
-                              struct fetch *fetch)
+enum err keyspace_groups_take(struct keyspace *keyspace, struct object *object, struct fetch *fetch)
 {
     struct feed *feed = object_feed(object);
     if (!are_missing(feed))

@@ -1,8 +1,8 @@
 /* pending_lookup: finds out which of some ids are pending in a group, and where.
  *
- * Where that takes several turns of the loop, what was found is looked at again at the end, and from
- * the start where a fold has taken it out of memory meanwhile: so the result is true when it is
- * there. A lookup lies on the stack as long as all is in memory, as a pending_walk does. */
+ * Where that takes several turns of the loop, what was found is looked at again at the end, and
+ * from the start where a fold has taken it out of memory meanwhile: so the result is true when it
+ * is there. A lookup lies on the stack as long as all is in memory, as a pending_walk does. */
 #ifndef WEIR_BROKER_PENDING_LOOKUP_H
 #define WEIR_BROKER_PENDING_LOOKUP_H
 

@@ -275,6 +275,36 @@ static bool parse_add_id(struct session *session, size_t at, struct stream_add *
     return true;
 }
 
+/* Takes in DELAY or AT at *at, if it is one, and moves *at to its argument. False: replied. */
+static bool parse_delay(struct session *session, size_t *at, struct stream_add *add, bool *taken)
+{
+    bool is_at = stream_word(session, *at, "at");
+    *taken = *at + 1 < session->argc && (is_at || stream_word(session, *at, "delay"));
+    if (!*taken)
+        return true;
+    if (add->delayed) {
+        reply_error(&session->reply,
+                    "ERR syntax error, DELAY and AT can be given once, and one of them only");
+        return false;
+    }
+    add->delayed = true;
+    add->at = is_at;
+    return stream_integer(session, ++*at, &add->delay_ms);
+}
+
+/* What an entry that is added later cannot be told now. */
+static bool finish_delay(struct session *session, const struct stream_add *add)
+{
+    const char *error = NULL;
+    if (add->delayed && add->has_id)
+        error = "ERR DELAY and AT need the id *: the entry gets its id when it is due";
+    else if (add->delayed && add->trim.kind != TRIM_NONE)
+        error = "ERR DELAY and AT cannot be combined with MAXLEN and MINID: use FEED.POLICY";
+    if (error != NULL)
+        reply_error(&session->reply, "%s", error);
+    return error == NULL;
+}
+
 bool stream_parse_add(struct session *session, struct stream_add *out)
 {
     struct trim_args args = {0};
@@ -283,6 +313,8 @@ bool stream_parse_add(struct session *session, struct stream_add *out)
     for (; at < session->argc && !bytes_equal(session->argv[at], BYTES("*")); at++) {
         bool taken;
         if (!parse_option(session, &at, &args, &taken))
+            return false;
+        if (!taken && !parse_delay(session, &at, &add, &taken))
             return false;
         if (!taken && !stream_word(session, at, "nomkstream"))
             break;
@@ -301,6 +333,8 @@ bool stream_parse_add(struct session *session, struct stream_add *out)
         reply_error(&session->reply, "ERR The ID specified in XADD must be greater than 0-0");
         return false;
     }
+    if (!finish_delay(session, &add))
+        return false;
     *out = add;
     return true;
 }

@@ -35,9 +35,12 @@ bool stream_interval(struct session *session, size_t start, size_t end, struct i
 /* The options of XADD and XTRIM up to what is not one of them. */
 struct stream_add {
     struct trim trim;
-    bool no_create; /* NOMKSTREAM */
-    bool has_id;    /* not "*" */
-    bool has_seq;   /* not "ms-*" */
+    bool no_create;   /* NOMKSTREAM */
+    bool delayed;     /* DELAY or AT: */
+    int64_t delay_ms; /* from now, or, */
+    bool at;          /* in Unix time */
+    bool has_id;      /* not "*" */
+    bool has_seq;     /* not "ms-*" */
     struct id id;
     size_t fields; /* index of the first field */
 };

@@ -3,8 +3,8 @@
  * A blocked reader waits for one key or several with one `struct waiter` each. Those of one key
  * stand in the order in which they came. A key nobody waits for costs nothing.
  *
- * Readers of whom one is enough stand in a line of the key: only the first of a line is met by whoever
- * walks the key's waiters, and when it goes the next one takes its place.
+ * Readers of whom one is enough stand in a line of the key: only the first of a line is met by
+ * whoever walks the key's waiters, and when it goes the next one takes its place.
  *
  * Threads: the loop's. */
 #ifndef WEIR_PUBSUB_WAITERS_H
@@ -19,8 +19,8 @@ struct waiters {
 
 /* Embedded by whoever waits, who owns it. */
 struct waiter {
-    struct list link;        /* among those of the key that are met; empty when it is not */
-    struct waiters_key *key; /* NULL: it does not wait */
+    struct list link;          /* among those of the key that are met; empty when it is not */
+    struct waiters_key *key;   /* NULL: it does not wait */
     struct waiters_line *line; /* NULL: it stands in none */
     struct list line_link;
 };
@@ -29,8 +29,8 @@ void waiters_init(struct waiters *waiters);
 /* Nobody may wait any more. */
 void waiters_deinit(struct waiters *waiters);
 
-/* `scope` tells equal names apart: the number of a database. `line`: the name of the line to stand in,
- * NULL: in none. Copies the names. */
+/* `scope` tells equal names apart: the number of a database. `line`: the name of the line to stand
+ * in, NULL: in none. Copies the names. */
 void waiters_add(struct waiters *waiters, uint32_t scope, struct bytes name,
                  const struct bytes *line, struct waiter *waiter);
 /* Nothing when it does not wait. */

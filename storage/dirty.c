@@ -1,6 +1,7 @@
 #include "storage/dirty.h"
 
 #include "base/check.h"
+#include "storage/upkeep.h"
 
 void dirty_init(struct dirty *dirty)
 {
@@ -8,6 +9,7 @@ void dirty_init(struct dirty *dirty)
     list_init(&dirty->objects);
     list_init(&dirty->groups);
     buf_init(&dirty->dropped_feeds);
+    buf_init(&dirty->dropped_delayed);
     buf_init(&dirty->dropped_groups);
     buf_init(&dirty->dropped_spaces);
 }
@@ -16,6 +18,7 @@ void dirty_deinit(struct dirty *dirty)
 {
     CHECK(list_empty(&dirty->objects) && list_empty(&dirty->groups));
     buf_deinit(&dirty->dropped_feeds);
+    buf_deinit(&dirty->dropped_delayed);
     buf_deinit(&dirty->dropped_groups);
     buf_deinit(&dirty->dropped_spaces);
     catalog_deinit(&dirty->catalog);
@@ -77,8 +80,7 @@ static void forget_group(struct dirty *dirty, struct group *group, uint8_t side)
     group_unref(group);
 }
 
-void dirty_drop_group(struct dirty *dirty, struct groups *groups, struct group *group,
-                      uint8_t side)
+void dirty_drop_group(struct dirty *dirty, struct groups *groups, struct group *group, uint8_t side)
 {
     struct dropped_group dropped = {group->home, group->entry.number};
     buf_add(&dirty->dropped_groups, &dropped, sizeof(dropped));
@@ -111,8 +113,11 @@ void dirty_drop(struct dirty *dirty, struct object *object, uint8_t side)
 {
     struct feed *feed = object_feed(object);
     CHECK(feed != NULL && object->side == side);
-    if (feed->on_disk || feed->side != side)
+    bool stored = feed->on_disk || feed->side != side;
+    if (stored)
         buf_add(&dirty->dropped_feeds, &feed->home, sizeof(feed->home));
+    if (stored && upkeep_delayed(feed_upkeep(feed)) != NULL)
+        buf_add(&dirty->dropped_delayed, &feed->home, sizeof(feed->home));
     drop_groups(dirty, feed, side);
     feed->dropped = true;
     *object_state(object) = (struct object_state){OBJECT_NONE, NULL};

@@ -26,12 +26,14 @@ struct dirty {
     struct list groups;  /* group.links[side]: their objects are in `objects` */
     size_t count;        /* of objects */
     size_t group_count;
-    size_t bytes;        /* about what the fold has to write */
+    size_t bytes; /* about what the fold has to write */
     struct buf
         dropped_feeds; /* struct chunk_home each: chunks that may be on disk and belong to nobody */
-    struct buf dropped_groups; /* struct dropped_group each: rows that may be on disk */
-    struct buf dropped_spaces; /* uint32_t each: namespaces that were flushed */
-    struct catalog catalog;    /* as of the seal */
+    struct buf dropped_delayed;    /* struct chunk_home each: the same for delayed entries */
+    struct buf dropped_groups;     /* struct dropped_group each: rows that may be on disk */
+    struct buf dropped_spaces;     /* uint32_t each: namespaces that were flushed */
+    struct catalog catalog;        /* as of the seal */
+    const struct schedule *alarms; /* the store's; its sides turn with the sets */
 };
 
 /* What a dirty object adds to `bytes` beside its entries: its row, its key and what they take in

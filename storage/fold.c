@@ -2,8 +2,11 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "storage/upkeep.h"
 
 #include <stdlib.h>
+
+#define ITEMS_MAX 3 /* of an object */
 
 /* With so few rows and runs of rows each becomes a file of its own: the chunks of a feed that is
  * alone go below what is there already and are never compacted again. */
@@ -40,12 +43,18 @@ static int compare_items(const void *a, const void *b)
     if (x->group != NULL)
         return compare_groups(x, y);
     uint64_t mask = ~UINT64_C(0) << (64 - KEY_HASH_BITS);
-    bool chunks = (x->place & 0xff) == KEY_CHUNK;
-    uint64_t x_rest = chunks ? x->rest : x->rest & mask;
-    uint64_t y_rest = chunks ? y->rest : y->rest & mask;
+    bool named = (x->place & 0xff) == KEY_OBJECT;
+    uint64_t x_rest = named ? x->rest & mask : x->rest;
+    uint64_t y_rest = named ? y->rest & mask : y->rest;
     if (x_rest != y_rest)
         return x_rest < y_rest ? -1 : 1;
     return bytes_compare(object_name(x->object), object_name(y->object));
+}
+
+static bool has_delayed(const struct feed *feed, uint8_t side)
+{
+    const struct upkeep *upkeep = feed->rows[side].upkeep;
+    return upkeep != NULL && upkeep->rows[side].schedule != NULL;
 }
 
 /* A group's row and its pending entries lie apart, too. */
@@ -56,13 +65,13 @@ static size_t collect_groups(const struct dirty *dirty, uint8_t side, struct ite
         const struct group *group = container_of(link, struct group, links[side]);
         struct chunk_home home = group->home;
         for (enum key_kind kind = KEY_GROUP; kind <= KEY_PENDING; kind++)
-            items[n++] = (struct item){place_of(home.space, home.slot, kind), home.feed, NULL,
-                                       group};
+            items[n++] =
+                (struct item){place_of(home.space, home.slot, kind), home.feed, NULL, group};
     }
     return n;
 }
 
-/* An object's row and its feed's chunks lie apart: two items. */
+/* An object's row, its feed's chunks and its delayed entries lie apart: up to ITEMS_MAX items. */
 static size_t collect(const struct dirty *dirty, uint8_t side, struct item *items)
 {
     size_t n = 0;
@@ -73,6 +82,9 @@ static size_t collect(const struct dirty *dirty, uint8_t side, struct item *item
                                    object->node.hash, object, NULL};
         if (feed != NULL)
             items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_CHUNK),
+                                       feed->home.feed, object, NULL};
+        if (feed != NULL && has_delayed(feed, side))
+            items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_DELAYED),
                                        feed->home.feed, object, NULL};
     }
     n += collect_groups(dirty, side, items + n);
@@ -239,15 +251,20 @@ static enum err write_chunks(struct fold *fold, const struct feed *feed)
     return ERR_OK;
 }
 
-static void write_dropped(struct fold *fold, const struct dirty *dirty)
+static void drop_rows(struct fold *fold, const struct buf *of, enum key_kind kind)
 {
-    const struct chunk_home *homes =
-        (const struct chunk_home *)(const void *)dirty->dropped_feeds.data;
-    for (size_t i = 0; i < dirty->dropped_feeds.len / sizeof(*homes); i++) {
-        key_chunk(&fold->key, homes[i], ID_MIN);
-        key_chunk_end(&fold->key2, homes[i]);
+    const struct chunk_home *homes = (const struct chunk_home *)(const void *)of->data;
+    for (size_t i = 0; i < of->len / sizeof(*homes); i++) {
+        key_timed(&fold->key, kind, homes[i], ID_MIN);
+        key_timed_end(&fold->key2, kind, homes[i]);
         ranges_batch_delete_range(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->key2));
     }
+}
+
+static void write_dropped(struct fold *fold, const struct dirty *dirty)
+{
+    drop_rows(fold, &dirty->dropped_feeds, KEY_CHUNK);
+    drop_rows(fold, &dirty->dropped_delayed, KEY_DELAYED);
     const uint32_t *spaces = (const uint32_t *)(const void *)dirty->dropped_spaces.data;
     for (size_t i = 0; i < dirty->dropped_spaces.len / sizeof(*spaces); i++) {
         key_space(&fold->key, spaces[i]);
@@ -258,18 +275,24 @@ static void write_dropped(struct fold *fold, const struct dirty *dirty)
 
 static enum err write_item(struct fold *fold, const struct item *item)
 {
+    const struct feed *feed = item->object != NULL ? item->object->states[fold->side].feed : NULL;
     switch ((enum key_kind)(item->place & 0xff)) {
     case KEY_OBJECT:
         write_object(fold, item->object);
         return ERR_OK;
     case KEY_CHUNK:
-        return write_chunks(fold, item->object->states[fold->side].feed);
+        return write_chunks(fold, feed);
+    case KEY_DELAYED:
+        schedule_write(feed->rows[fold->side].upkeep->rows[fold->side].schedule, fold->side,
+                       fold->batch, &fold->key);
+        return ERR_OK;
     case KEY_GROUP:
         fold_group(fold, item->group);
         return ERR_OK;
     case KEY_PENDING:
         return fold_pending(fold, item->group);
     case KEY_SYSTEM:
+    case KEY_ALARM:
         break;
     }
     return ERR_CORRUPT;
@@ -281,14 +304,16 @@ static enum err write_all(struct fold *fold, const struct dirty *dirty)
     catalog_encode(&fold->value, &dirty->catalog);
     ranges_batch_put(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->value));
     write_dropped(fold, dirty);
+    if (dirty->alarms != NULL)
+        schedule_write(dirty->alarms, fold->side, fold->batch, &fold->key);
     fold_dropped_groups(fold, dirty);
 
-    struct item *items = mem_alloc((2 * (dirty->count + dirty->group_count) + 1) * sizeof(*items));
+    struct item *items =
+        mem_alloc((ITEMS_MAX * (dirty->count + dirty->group_count) + 1) * sizeof(*items));
     size_t count = collect(dirty, fold->side, items);
     enum err err = ERR_OK;
-    bool cut =
-        count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 &&
-        dirty->dropped_groups.len == 0 && dirty->dropped_spaces.len == 0;
+    bool cut = count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 &&
+               dirty->dropped_groups.len == 0 && dirty->dropped_spaces.len == 0;
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         if (cut)
             ranges_batch_cut(fold->batch);

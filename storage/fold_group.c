@@ -190,8 +190,8 @@ enum err fold_pending(struct fold *fold, const struct group *group)
     merge.item = pending_set_seek(&state->changes, ID_MIN, &merge.place);
     if (merge.item == NULL)
         return ERR_OK;
-    struct ranges_iter *iter = ranges_iter_open(fold->ranges, buf_bytes(&fold->key),
-                                                buf_bytes(&fold->key2), TIER_DISK);
+    struct ranges_iter *iter =
+        ranges_iter_open(fold->ranges, buf_bytes(&fold->key), buf_bytes(&fold->key2), TIER_DISK);
     fold->value.len = 0;
     enum err err = merge_changes(&merge, iter);
     ranges_iter_close(iter);

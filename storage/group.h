@@ -5,9 +5,9 @@
  * (storage/dirty.h): the first change after a seal copies what a row holds to the other side and
  * starts an empty set of changed pending entries there.
  *
- * The groups of a feed are found under an id of their own, the groups id in the feed's row. They are
- * loaded together, with the first command that asks for them. Their pending entries are not: blocks
- * are read where they are needed (storage/pending_cursor.h).
+ * The groups of a feed are found under an id of their own, the groups id in the feed's row. They
+ * are loaded together, with the first command that asks for them. Their pending entries are not:
+ * blocks are read where they are needed (storage/pending_cursor.h).
  *
  *   group row = name text | last id | entries read + 1 (0: unknown) | pending | stored last id |
  *               next consumer | number of consumers | consumer...
@@ -67,8 +67,8 @@ struct group {
     bool dropped;
     struct list links[2]; /* in a side's dirty list; empty when not */
     struct group_state states[2];
-    struct chunk_shelf shelf;   /* some of the blocks on disk */
-    uint64_t oldest_ms;         /* nothing pending was delivered before; 0: not known */
+    struct chunk_shelf shelf; /* some of the blocks on disk */
+    uint64_t oldest_ms;       /* nothing pending was delivered before; 0: not known */
     uint32_t name_len;
     char name[];
 };

@@ -8,8 +8,8 @@
  *
  * All of it varints. Changes lie in runs, so that an entry takes two or three bytes where it is one
  * of many alike: `owner | count`, owner being the consumer at which the entries were pending before
- * (0: at none), then each entry's id, relative to the one before it (0-0 for the op's first) as in a
- * block of pending entries. In a CLAIM an id is followed by the delivery time, as zigzag distance
+ * (0: at none), then each entry's id, relative to the one before it (0-0 for the op's first) as in
+ * a block of pending entries. In a CLAIM an id is followed by the delivery time, as zigzag distance
  * to now, and the deliveries. Ids ascend within an op. */
 #ifndef WEIR_STORAGE_GROUP_OP_H
 #define WEIR_STORAGE_GROUP_OP_H

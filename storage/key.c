@@ -4,7 +4,7 @@
 
 #define HEADER_SIZE 7
 #define HASH_SIZE   6
-#define CHUNK_SIZE  (HEADER_SIZE + 24)
+#define TIMED_SIZE  (HEADER_SIZE + 24)
 #define GROUP_SIZE  (HEADER_SIZE + 16)
 
 /* CRC-16/XMODEM, polynomial 0x1021, a nibble at a time: a key name is short. */
@@ -86,17 +86,17 @@ void key_space(struct buf *out, uint32_t space)
     put_header(start(out, HEADER_SIZE), space, 0, KEY_SYSTEM);
 }
 
-void key_chunk(struct buf *out, struct chunk_home home, struct id base)
+void key_timed(struct buf *out, enum key_kind kind, struct chunk_home home, struct id id)
 {
-    char *at = put_header(start(out, CHUNK_SIZE), home.space, home.slot, KEY_CHUNK);
+    char *at = put_header(start(out, TIMED_SIZE), home.space, home.slot, kind);
     at = encode_u64(at, home.feed);
-    at = encode_u64(at, base.ms);
-    encode_u64(at, base.seq);
+    at = encode_u64(at, id.ms);
+    encode_u64(at, id.seq);
 }
 
-void key_chunk_end(struct buf *out, struct chunk_home home)
+void key_timed_end(struct buf *out, enum key_kind kind, struct chunk_home home)
 {
-    char *at = put_header(start(out, HEADER_SIZE + 8), home.space, home.slot, KEY_CHUNK);
+    char *at = put_header(start(out, HEADER_SIZE + 8), home.space, home.slot, kind);
     encode_u64(at, home.feed + 1);
 }
 
@@ -109,8 +109,7 @@ void key_group(struct buf *out, struct chunk_home home, uint64_t group)
 
 void key_group_end(struct buf *out, struct chunk_home home)
 {
-    char *at = put_header(start(out, HEADER_SIZE + 8), home.space, home.slot, KEY_GROUP);
-    encode_u64(at, home.feed + 1);
+    key_timed_end(out, KEY_GROUP, home);
 }
 
 void key_pending(struct buf *out, struct chunk_home home, uint64_t group, struct id base)
@@ -147,14 +146,13 @@ static enum err take_base(struct decoder *decoder, struct id *base)
     return ERR_OK;
 }
 
-enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base)
+enum err key_timed_id(struct bytes key, enum key_kind kind, struct chunk_home home, struct id *id)
 {
     struct decoder decoder = decoder_of(key);
-    return take_home(&decoder, KEY_CHUNK, home) ? take_base(&decoder, base) : ERR_CORRUPT;
+    return take_home(&decoder, kind, home) ? take_base(&decoder, id) : ERR_CORRUPT;
 }
 
-enum err key_pending_base(struct bytes key, struct chunk_home home, uint64_t group,
-                          struct id *base)
+enum err key_pending_base(struct bytes key, struct chunk_home home, uint64_t group, struct id *base)
 {
     struct decoder decoder = decoder_of(key);
     if (!take_home(&decoder, KEY_PENDING, home) || decoder_u64(&decoder) != group)
@@ -172,6 +170,22 @@ enum err key_group_number(struct bytes key, struct chunk_home home, uint64_t *nu
         return ERR_CORRUPT;
     *number = group;
     return ERR_OK;
+    return ERR_OK;
+}
+
+void key_chunk(struct buf *out, struct chunk_home home, struct id base)
+{
+    key_timed(out, KEY_CHUNK, home, base);
+}
+
+void key_chunk_end(struct buf *out, struct chunk_home home)
+{
+    key_timed_end(out, KEY_CHUNK, home);
+}
+
+enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base)
+{
+    return key_timed_id(key, KEY_CHUNK, home, base);
 }
 
 enum err key_object_parse(struct bytes key, struct object_key *out)

@@ -6,6 +6,8 @@
  *   system    a name                          storage/catalog.h        (namespace 0, slot 0)
  *   object    hash u48 | key name             storage/object.h
  *   chunk     feed id u64 | ms u64 | seq u64  storage/entry.h          (id of the chunk's base)
+ *   alarm     0 u64 | ms u64 | feed id u64    storage/upkeep.h         (namespace 0, slot 0)
+ *   delayed   feed id u64 | ms u64 | seq u64  an entry's fields        (when due, and its number)
  *   group     groups id u64 | number u64      storage/group.h
  *   pending   groups id u64 | number u64 | ms u64 | seq u64            (id of the block's base)
  *                                             storage/pending.h
@@ -28,6 +30,8 @@ enum key_kind {
     KEY_CHUNK = 2,
     KEY_GROUP = 3,
     KEY_PENDING = 4,
+    KEY_ALARM = 16,
+    KEY_DELAYED = 17,
 };
 
 #define KEY_SLOTS     16384u
@@ -37,7 +41,8 @@ enum key_kind {
  */
 #define KEY_NAME_MAX ((size_t)2 << 20)
 
-/* Where a feed's chunks live, or its groups, which have an id of their own: it stays the same when the feed is renamed. */
+/* Where a feed's chunks live, or its groups, which have an id of their own: it stays the same when
+ * the feed is renamed. */
 struct chunk_home {
     uint32_t space; /* namespace */
     uint16_t slot;
@@ -60,6 +65,9 @@ void key_group_end(struct buf *out, struct chunk_home home);
 /* A block of pending entries of a group, and the end of its blocks. */
 void key_pending(struct buf *out, struct chunk_home home, uint64_t group, struct id base);
 void key_pending_end(struct buf *out, struct chunk_home home, uint64_t group);
+/* The same for rows of another kind that are ordered by an id (storage/schedule.h). */
+void key_timed(struct buf *out, enum key_kind kind, struct chunk_home home, struct id id);
+void key_timed_end(struct buf *out, enum key_kind kind, struct chunk_home home);
 /* The first key of object rows in `space` at or after slot and hash (its upper 48 bits). */
 void key_object_from(struct buf *out, uint32_t space, uint16_t slot, uint64_t hash);
 /* The first key of a namespace. */
@@ -73,6 +81,9 @@ MUST_CHECK enum err key_pending_base(struct bytes key, struct chunk_home home, u
                                      struct id *base);
 /* The number in a group's key. ERR_CORRUPT when it is not one of `home`. */
 MUST_CHECK enum err key_group_number(struct bytes key, struct chunk_home home, uint64_t *number);
+/* The id in such a row's key. */
+MUST_CHECK enum err key_timed_id(struct bytes key, enum key_kind kind, struct chunk_home home,
+                                 struct id *id);
 
 /* Takes an object's key apart; `name` points into `key`. ERR_NOT_FOUND when it is a key of another
  * kind. */

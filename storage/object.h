@@ -6,7 +6,8 @@
  *
  *   object row of a feed = type u8 | varints: feed id, last id, first id, greatest deleted id,
  *                          length, entries added, base id of the last chunk, its bytes,
- *                          greatest stored id, slot of its chunks; and where it has ever had
+ *                          greatest stored id, slot of its chunks, then its extras
+ *   extra                = tag u8 | text; 1: upkeep (storage/upkeep.h); 2: where it has ever had
  *                          consumer groups: groups id, their slot
  *   id                   = ms, seq */
 #ifndef WEIR_STORAGE_OBJECT_H

@@ -55,7 +55,20 @@ struct object;
     /* entries are pending in group `number` no more */                                            \
     X(ACK, 26, OP_KEY | OP_NUMBER | OP_DATA)                                                       \
     /* entries are pending at a consumer of group `number` anew; its last id is `id` */            \
-    X(CLAIM, 27, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)
+    X(CLAIM, 27, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                             \
+    /* an entry with fields `data` will be added at `id`.ms, its handle is `id`; `number` as in    \
+     * APPEND */                                                                                   \
+    X(SCHEDULE, 40, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                          \
+    /* the entry of handle `id2` is added as `id` with `data`, and is delayed no more */           \
+    X(DUE, 41, OP_KEY | OP_ID | OP_ID2 | OP_DATA)                                                  \
+    /* the entry of handle `id` will not be added */                                               \
+    X(CANCEL, 42, OP_KEY | OP_ID)                                                                  \
+    /* no entry becomes due before `number`, in Unix milliseconds; 0: none ever */                 \
+    X(QUIET, 43, OP_KEY | OP_NUMBER)                                                               \
+    /* the feed's policy is `data` (storage/policy.h); `number` as in APPEND */                    \
+    X(POLICY, 44, OP_KEY | OP_NUMBER | OP_DATA)                                                    \
+    /* the entries that the feed's ledger did not know take `data` (storage/ledger.h) */           \
+    X(WEIGHED, 45, OP_KEY | OP_DATA)
 
 enum op_field {
     OP_KEY = 1 << 0,

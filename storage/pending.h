@@ -3,9 +3,9 @@
  *
  * A pending set is what one side (storage/dirty.h) has changed: an item for each entry that was
  * delivered, claimed or taken away, in id order. An item whose consumer is 0 says that the entry is
- * pending no more, whatever lies below. Items lie in leaves of a limited size, so that adding at the
- * end and removing from the front, which is what deliveries and acknowledgements do, move nothing
- * much.
+ * pending no more, whatever lies below. Items lie in leaves of a limited size, so that adding at
+ * the end and removing from the front, which is what deliveries and acknowledgements do, move
+ * nothing much.
  *
  *   on disk:  [block base=1-0 ......][block base=70-0 ....]     thousands of items, in ranges
  *   sealed:        [12-0 removed]        [80-0 claimed]         a set that is being folded

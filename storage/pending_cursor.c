@@ -326,7 +326,8 @@ static enum err next_up(struct pending_cursor *cursor, struct pending *out)
 
 /* ---- downwards ---- */
 
-static const struct pending *highest(const struct pending_cursor *cursor, const struct pending *block)
+static const struct pending *highest(const struct pending_cursor *cursor,
+                                     const struct pending *block)
 {
     struct pending_place place;
     const struct group *group = cursor->group;
@@ -451,8 +452,7 @@ static enum err find_in(struct group *group, uint8_t side, struct id id, struct 
     return ERR_OK;
 }
 
-enum err pending_find(struct group *group, struct ranges *ranges, struct id id,
-                      struct pending *out)
+enum err pending_find(struct group *group, struct ranges *ranges, struct id id, struct pending *out)
 {
     if (group_state(group)->pending == 0)
         return ERR_NOT_FOUND;

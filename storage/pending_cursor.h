@@ -1,10 +1,10 @@
 /* pending_cursor: walks what is pending in a group within [from, to], in either direction, on disk
  * and in memory. Blocks that it reads stay on the group's shelf.
  *
- * It may stop in the middle as a feed_cursor does: on ERR_COLD, pending_cursor_plan fills a fetch, a
- * reader runs it, pending_cursor_take takes its rows, and pending_cursor_next goes on. Between the
- * calls of one turn the group must not change; call pending_cursor_pause before it does, and before
- * the turn ends. Across turns it may: what is pending when the walk comes by is shown.
+ * It may stop in the middle as a feed_cursor does: on ERR_COLD, pending_cursor_plan fills a fetch,
+ * a reader runs it, pending_cursor_take takes its rows, and pending_cursor_next goes on. Between
+ * the calls of one turn the group must not change; call pending_cursor_pause before it does, and
+ * before the turn ends. Across turns it may: what is pending when the walk comes by is shown.
  *
  * A walk says ERR_COLD after some blocks even where all is in memory, so that a long one is no long
  * turn of the loop.

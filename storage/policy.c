@@ -1,0 +1,77 @@
+#include "storage/policy.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+static bool is_set(const struct policy *policy)
+{
+#define X(field, number, word, max) policy->field != 0 ||
+    return POLICY_LIMITS(X) false;
+#undef X
+}
+
+struct policy *policy_create(const struct policy *values)
+{
+    if (!is_set(values))
+        return NULL;
+    struct policy *policy = mem_copy(values, sizeof(*values));
+    policy->refs = 1;
+    return policy;
+}
+
+struct policy *policy_ref(struct policy *policy)
+{
+    if (policy != NULL)
+        policy->refs++;
+    return policy;
+}
+
+void policy_unref(struct policy *policy)
+{
+    if (policy == NULL)
+        return;
+    CHECK(policy->refs > 0);
+    if (--policy->refs == 0)
+        mem_free(policy);
+}
+
+static void put_limit(struct buf *out, uint8_t number, uint64_t value)
+{
+    if (value == 0)
+        return;
+    buf_put_u8(out, number);
+    buf_put_varint(out, value);
+}
+
+void policy_encode(struct buf *out, const struct policy *policy)
+{
+    if (policy == NULL)
+        return;
+#define X(field, number, word, max) put_limit(out, number, policy->field);
+    POLICY_LIMITS(X)
+#undef X
+}
+
+enum err policy_decode(struct bytes bytes, struct policy *out)
+{
+    struct decoder decoder = decoder_of(bytes);
+    struct policy policy = {0};
+    while (decoder_left(&decoder) > 0) {
+        uint8_t tag = decoder_u8(&decoder);
+        uint64_t value = decoder_varint(&decoder);
+        bool fits = false;
+        switch (tag) {
+#define X(field, number, word, max)                                                                \
+    case number:                                                                                   \
+        policy.field = value;                                                                      \
+        fits = value <= (max);                                                                     \
+        break;
+            POLICY_LIMITS(X)
+#undef X
+        }
+        if (decoder.failed || !fits || value == 0)
+            return ERR_CORRUPT;
+    }
+    *out = policy;
+    return ERR_OK;
+}
