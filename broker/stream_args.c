@@ -124,6 +124,19 @@ bool stream_timeout(struct session *session, size_t index, int64_t *out)
     return true;
 }
 
+bool stream_ref_rule(const struct session *session, size_t index, enum ref_rule *out)
+{
+    if (stream_word(session, index, "keepref"))
+        *out = REFS_KEEP;
+    else if (stream_word(session, index, "delref"))
+        *out = REFS_DROP;
+    else if (stream_word(session, index, "acked"))
+        *out = REFS_ACKED;
+    else
+        return false;
+    return true;
+}
+
 /* One end; *exclusive: not part of the interval. */
 static bool interval_end(struct session *session, size_t index, uint64_t missing_seq,
                          struct id *out, bool *exclusive)

@@ -8,6 +8,13 @@
 
 #include "storage/feed_cursor.h"
 
+/* What becomes of a group's references to an entry that is to go. */
+enum ref_rule {
+    REFS_KEEP,  /* they stay */
+    REFS_DROP,  /* they go, too */
+    REFS_ACKED, /* an entry that has any does not go */
+};
+
 enum trim_kind { TRIM_NONE, TRIM_MAXLEN, TRIM_MINID };
 
 struct trim {
