@@ -1,7 +1,7 @@
 /* XDELEX and XACKDEL: https://redis.io/docs/latest/commands/xdelex/
  *
- * In three steps, each of which may have to read: which ids are pending in which group; which entries
- * go by that; and what the feed is without them. Then all of it is written, in one turn. */
+ * In three steps, each of which may have to read: which ids are pending in which group; which
+ * entries go by that; and what the feed is without them. Then all of it is written, in one turn. */
 #include "broker/group_refs.h"
 
 #include "base/alloc.h"
@@ -28,12 +28,12 @@ struct erasing {
 
 struct delete_work {
     struct work work;
-    struct feed *feed; /* one reference */
+    struct feed *feed;   /* one reference */
     struct group *group; /* XACKDEL; one reference */
     struct buf ids;      /* struct id each: the arguments */
     bool refs_open;
     struct group_refs refs;
-    struct buf chosen; /* struct id each: what is to go */
+    struct buf chosen;   /* struct id each: what is to go */
     struct erasing all;  /* which of the arguments are there */
     struct erasing some; /* the feed without the chosen ones */
 };
@@ -157,8 +157,7 @@ static void choose(struct delete_work *deletion, const struct delete_args *args)
         if (is_chosen(deletion, args, id))
             buf_add(&chosen, &id, sizeof(id));
     }
-    if (deletion->some.open &&
-        bytes_equal(buf_bytes(&chosen), buf_bytes(&deletion->chosen))) {
+    if (deletion->some.open && bytes_equal(buf_bytes(&chosen), buf_bytes(&deletion->chosen))) {
         buf_deinit(&chosen);
         return;
     }
@@ -168,8 +167,8 @@ static void choose(struct delete_work *deletion, const struct delete_args *args)
 }
 
 /* One step of a plan for `ids`. ERR_COLD: a reader is at work. */
-static enum err plan(struct session *session, struct delete_work *deletion,
-                     struct erasing *erasing, const struct buf *ids)
+static enum err plan(struct session *session, struct delete_work *deletion, struct erasing *erasing,
+                     const struct buf *ids)
 {
     enum err err = ERR_OK;
     if (!erasing->open) {
@@ -217,7 +216,7 @@ static void erase(struct session *session, struct object *object, const struct e
 static void acknowledge(struct session *session, struct object *object,
                         const struct delete_work *deletion)
 {
-    struct group_place place = {session->argv[1], object, deletion->group};
+    struct group_place place = {session->db, session->argv[1], object, deletion->group};
     struct pending_set set = {0};
     for (size_t i = 0; i < id_count(&deletion->ids); i++) {
         struct id id = ids_of(&deletion->ids)[i];
@@ -264,8 +263,8 @@ static void reply_results(struct session *session, const struct delete_work *del
 }
 
 /* Writes what was found out. The replies come first: the lookups tell what was. */
-static void write_all(struct session *session, struct object *object,
-                      struct delete_work *deletion, const struct delete_args *args)
+static void write_all(struct session *session, struct object *object, struct delete_work *deletion,
+                      const struct delete_args *args)
 {
     reply_results(session, deletion);
     if (args->rule == REFS_DROP) {
@@ -278,8 +277,8 @@ static void write_all(struct session *session, struct object *object,
     erase(session, object, &deletion->some.plan);
 }
 
-static enum flow delete_entries(struct session *session, struct object *object,
-                                struct group *group, const struct delete_args *args)
+static enum flow delete_entries(struct session *session, struct object *object, struct group *group,
+                                const struct delete_args *args)
 {
     struct delete_work *deletion = delete_work_of(session, object_feed(object), group, args);
     if (deletion == NULL)
@@ -333,7 +332,7 @@ enum flow xackdel_command(struct session *session)
     enum access access = access_groups(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
-    group_place_find(&place, session->argv[1], object, session->argv[2]);
+    group_place_find(&place, session->db, session->argv[1], object, session->argv[2]);
     if (place.group == NULL)
         return reply_nothing(session, &args);
     return delete_entries(session, object, place.group, &args);

@@ -190,7 +190,7 @@ static enum access place_streams(struct session *session, struct group_read *rea
         access = access_groups(session, key, &object);
         if (access != ACCESS_READY)
             break;
-        group_place_find(&stream->place, key, object, read->group);
+        group_place_find(&stream->place, session->db, key, object, read->group);
         if (stream->place.group == NULL) {
             reply_error(&session->reply,
                         "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with "

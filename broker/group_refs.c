@@ -83,7 +83,7 @@ void group_refs_release(const struct group_refs *refs, struct session *session,
 {
     for (uint32_t i = 0; refs->groups != NULL && i < refs->count; i++) {
         const struct pending_lookup *lookup = &refs->lookups[i];
-        struct group_place place = {session->argv[1], object, lookup->group};
+        struct group_place place = {session->db, session->argv[1], object, lookup->group};
         struct pending_set gone = {0};
         for (size_t at = 0; at < count; at++) {
             bool added;

@@ -7,9 +7,9 @@
 #include "broker/pending_lookup.h"
 
 struct group_refs {
-    struct groups *groups; /* one reference; NULL: the feed has none */
-    uint32_t count;        /* of them, when the looking up began */
-    uint32_t at;           /* groups before this one are looked up */
+    struct groups *groups;          /* one reference; NULL: the feed has none */
+    uint32_t count;                 /* of them, when the looking up began */
+    uint32_t at;                    /* groups before this one are looked up */
     struct pending_lookup *lookups; /* one for each, by name */
 };
 
