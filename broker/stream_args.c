@@ -327,6 +327,7 @@ bool stream_parse_add(struct session *session, struct stream_add *out)
         bool taken;
         if (!parse_option(session, &at, &args, &taken))
             return false;
+        taken = taken || stream_ref_rule(session, at, &args.trim.refs);
         if (!taken && !parse_delay(session, &at, &add, &taken))
             return false;
         if (!taken && !stream_word(session, at, "nomkstream"))
@@ -359,7 +360,7 @@ bool stream_parse_trim(struct session *session, struct trim *out)
         bool taken;
         if (!parse_option(session, &at, &args, &taken))
             return false;
-        if (!taken) {
+        if (!taken && !stream_ref_rule(session, at, &args.trim.refs)) {
             session_syntax_error(session);
             return false;
         }

@@ -23,6 +23,9 @@ struct trim {
     uint64_t maxlen;  /* TRIM_MAXLEN */
     struct id minid;  /* TRIM_MINID */
     uint64_t limit;   /* entries at most, when approximate; 0: no limit */
+    enum ref_rule refs;
+    bool bounded; /* entries at or above `bound` stay, whatever the rest says */
+    struct id bound;
 };
 
 struct trim_plan {
