@@ -282,6 +282,8 @@ void group_assign(struct group *group, const struct pending *item, uint32_t owne
     slot->fresh = fresh;
     count(state, owner, -1);
     count(state, item->consumer, 1);
+    if (item->delivered_ms < group->oldest_ms)
+        group->oldest_ms = item->delivered_ms;
 }
 
 void group_release(struct group *group, struct id id, uint32_t owner)

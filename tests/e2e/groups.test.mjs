@@ -141,3 +141,35 @@ test('a group in a transaction', async () => {
     assert.deepEqual([acknowledged, again, pending], [1, null, 2]);
     other.destroy();
 });
+
+test('XREADGROUP CLAIM takes what others left, then new entries', ONLY_WEIR, async () => {
+    const key = await feedOf(5, { g: 3 });
+    const read = (...args) => client.ok('XREADGROUP', 'GROUP', 'g', 'd', ...args, 'STREAMS', key, '>');
+    assert.equal((await read('COUNT', '1', 'CLAIM', '60000')).get(key)[0][0], '4-1');
+    await client.ok('XCLAIM', key, 'g', 'c', '0', '2-1', 'IDLE', '90000', 'JUSTID');
+    const entries = (await read('CLAIM', '60000')).get(key);
+    assert.deepEqual(entries.map(([id, fields, , deliveries]) => [id, fields, deliveries]),
+        [['2-1', ['n', '2'], 1], ['5-1', ['n', '5'], 0]]);
+    assert.ok(entries[0][2] >= 90000);
+    assert.equal(entries[1][2], 0);
+    const pending = await client.ok('XPENDING', key, 'g', '-', '+', '10', 'd');
+    assert.deepEqual(pending.map(([id, , , deliveries]) => [id, deliveries]),
+        [['2-1', 2], ['4-1', 1], ['5-1', 1]]);
+    assert.equal(await read('CLAIM', '60000'), null);
+    const claimed = (await read('COUNT', '2', 'CLAIM', '0')).get(key).map(([id]) => id);
+    assert.deepEqual(claimed, ['1-1', '2-1']);
+    assert.ok(await client.call('XREADGROUP', 'GROUP', 'g', 'd', 'CLAIM', '-1', 'STREAMS', key, '>')
+        instanceof ReplyError);
+});
+
+test('a reader that blocks with CLAIM is woken when an entry may be claimed', ONLY_WEIR, async () => {
+    const key = await feedOf(1, { g: 1 });
+    const reply = await client.ok('XREADGROUP', 'GROUP', 'g', 'd', 'BLOCK', '5000', 'CLAIM', '80',
+        'STREAMS', key, '>');
+    const [[id, , idle, deliveries]] = reply.get(key);
+    assert.deepEqual([id, deliveries], ['1-1', 1]);
+    assert.ok(idle >= 80 && idle < 4000);
+    const nothing = await client.ok('XREADGROUP', 'GROUP', 'g', 'd', 'BLOCK', '50', 'CLAIM', '5000',
+        'STREAMS', key, '>');
+    assert.equal(nothing, null);
+});
