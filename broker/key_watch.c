@@ -60,7 +60,7 @@ bool key_watch_add(struct session *session, struct bytes key, bool exists)
     waiters_add(&watches->keys, session->db, key, NULL, &watch->waiter);
     list_push_back(&watches->all, &watch->all_link);
     list_push_back(&transaction->watches, &watch->link);
-    transaction->watch_count++;
+    watches->sessions += transaction->watch_count++ == 0;
     transaction->bytes += watch_bytes(key);
     return true;
 }
@@ -71,6 +71,7 @@ void key_watch_end(struct session *session)
     struct transaction *transaction = session->transaction;
     if (transaction == NULL)
         return;
+    watches->sessions -= transaction->watch_count > 0;
     while (!list_empty(&transaction->watches)) {
         struct key_watch *watch = container_of(transaction->watches.next, struct key_watch, link);
         transaction->bytes -= watch_bytes(waiter_name(&watch->waiter));
@@ -130,6 +131,17 @@ void key_watch_changed(struct broker *broker, const struct op *op, uint64_t lsn)
     case OP_SWAP:
         touch_database(broker, op->db, true, lsn);
         touch_database(broker, (unsigned)op->number, true, lsn);
+        break;
+    case OP_SETID: /* what no reader of entries can see does not count, as in Redis */
+    case OP_RENEW:
+    case OP_GROUP_CREATE:
+    case OP_GROUP_SETID:
+    case OP_GROUP_DESTROY:
+    case OP_CONSUMER_CREATE:
+    case OP_CONSUMER_DELETE:
+    case OP_DELIVER:
+    case OP_ACK:
+    case OP_CLAIM:
         break;
     default:
         touch_key(broker, op->db, op->key, lsn);

@@ -156,6 +156,7 @@ static void flush(struct session *session, unsigned db)
         return;
     struct op op = {.kind = OP_FLUSH, .db = db, .number = keyspace_next_space(keyspace)};
     session_gate(session, keyspace_write(keyspace, &op));
+    blocking_signal_all(session->broker, db);
 }
 
 /* [ASYNC|SYNC]: both are the same here. */

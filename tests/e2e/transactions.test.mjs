@@ -122,6 +122,32 @@ describe('beside redis-server', () => {
         }
     });
 
+    test('groups: what touches a watched feed, and reading that would block', async (t) => {
+        const pairs = await pairsOf(t, [2, 3]);
+        const watched = async (key, ...lines) => {
+            await pairs.run(0, 'WATCH', key);
+            for (const line of lines) await pairs.run(1, ...line.split(' '));
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'EXEC');
+        };
+        for (const id of ['1-1', '2-1', '3-1']) await pairs.run(1, 'XADD', 's', id, 'f', 'v');
+        await watched('s', 'XGROUP CREATE s g 0', 'XGROUP CREATE s other $');
+        for (const line of ['XREADGROUP GROUP g c COUNT 2 STREAMS s >', 'XACK s g 1-1',
+            'XCLAIM s g d 0 2-1', 'XAUTOCLAIM s g e 0 0', 'XGROUP SETID s g 1-1',
+            'XGROUP CREATECONSUMER s g new', 'XGROUP DELCONSUMER s g e', 'XGROUP DESTROY s other',
+            'XSETID s 9-9', 'XDEL s 2-1', 'XTRIM s MAXLEN 0', 'XGROUP CREATE s again 0']) {
+            await watched('s', line);
+        }
+        await watched('made', 'XGROUP CREATE made g $ MKSTREAM');
+        for (const line of ['MULTI', 'XREADGROUP GROUP g c BLOCK 0 STREAMS made >',
+            'XADD made 5-5 f v', 'XREADGROUP GROUP g c BLOCK 0 STREAMS made >', 'XACK made g 5-5',
+            'XREADGROUP GROUP g c2 BLOCK 100000 STREAMS made >',
+            'XREADGROUP GROUP nosuch c STREAMS made >', 'XREADGROUP GROUP g c STREAMS made 0',
+            'EXEC']) {
+            await pairs.run(0, ...line.split(' '));
+        }
+    });
+
     test('a client that is subscribed with RESP2 has no transactions', async (t) => {
         const pairs = await pairsOf(t, [2]);
         for (const line of ['SUBSCRIBE x', 'MULTI', 'EXEC', 'WATCH a', 'DISCARD']) {
@@ -139,6 +165,10 @@ test('CLIENT LIST tells what is queued and watched', ONLY_WEIR, async (t) => {
     const told = async () => String(await other.ok('CLIENT', 'LIST', 'ID', String(id)));
     await client.ok('WATCH', 'a', 'b');
     assert.match(await told(), / flags=N .* multi=-1 watch=2 /);
+    await other.ok('WATCH', 'a');
+    assert.match(String(await other.ok('INFO', 'clients')),
+        /watching_clients:2\r\n[^]*total_watched_keys:2\r\n/);
+    await other.ok('UNWATCH');
     await client.ok('MULTI');
     await client.ok('XADD', 'a', '1-1', 'f', 'v'.repeat(1000));
     assert.match(await told(), / flags=x .* multi=1 watch=2 .* multi-mem=1[1-9]\d\d /);
@@ -216,6 +246,32 @@ test('every command that reads from disk does so inside of EXEC', ONLY_WEIR, asy
     assert.deepEqual(replies[7].sort(), ['cold:0', 'cold:1', 'cold:2', 'copied', 'renamed']);
     assert.deepEqual(replies[8][1].sort(), ['cold:0', 'cold:1', 'cold:2']);
     assert.deepEqual(replies.slice(10), [200, 'OK', 0]);
+});
+
+test('groups on cold data inside of EXEC', ONLY_WEIR, async (t) => {
+    const server = await weir(t, { args: ['--appendfsync', 'no', ...smallMemory('1mb')] });
+    await coldFeeds(server, 1);
+    let client = await server.connect();
+    await client.ok('XGROUP', 'CREATE', 'cold:0', 'g', '0');
+    await client.ok('XREADGROUP', 'GROUP', 'g', 'c', 'COUNT', '150', 'STREAMS', 'cold:0', '>');
+    client.destroy();
+    await server.restart('SIGTERM');
+    client = await server.connect();
+    t.after(() => client.destroy());
+    const replies = (await client.pipeline([['MULTI'],
+        ['XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 'cold:0', '>'],
+        ['XPENDING', 'cold:0', 'g'], ['XACK', 'cold:0', 'g', '10-0', '160-0'],
+        ['XCLAIM', 'cold:0', 'g', 'd', '0', '20-0'],
+        ['XAUTOCLAIM', 'cold:0', 'g', 'e', '0', '199-0'],
+        ['XREADGROUP', 'GROUP', 'g', 'c', 'BLOCK', '0', 'STREAMS', 'cold:0', '>'],
+        ['XPENDING', 'cold:0', 'g'], ['EXEC']])).at(-1);
+    assert.equal(replies[0][0][1].length, 50);
+    assert.equal(replies[1][0], 200);
+    assert.equal(replies[2], 2);
+    assert.equal(replies[3][0][0], '20-0');
+    assert.equal(replies[4][1].length, 2);
+    assert.equal(replies[5], null);
+    assert.deepEqual(replies[6], [198, '1-0', '200-0', [['c', '195'], ['d', '1'], ['e', '2']]]);
 });
 
 test('WATCH of a cold key, and of one that is not there', ONLY_WEIR, async (t) => {

@@ -62,6 +62,8 @@ static void movable_keys_are_behind_streams(void **state)
     assert_keys(&read, "xread streams a b 0", "");
     assert_keys(&read, "xread streams", "");
     assert_keys(&read, "xread count 1", "");
+    assert_keys(&read, "xreadgroup group streams c streams a >", "a");
+    assert_keys(&read, "xreadgroup group", "");
 }
 
 int main(void)

@@ -135,6 +135,19 @@ static void a_swap_touches_what_was_there_and_what_may_be_there_now(void **state
     assert_true(transactions[2].touched);
 }
 
+static void groups_and_what_they_deliver_do_not_count(void **state)
+{
+    (void)state;
+    watch(0, "a", true);
+    change(OP_GROUP_CREATE, 0, "a", "group");
+    change(OP_DELIVER, 0, "a", "");
+    change(OP_ACK, 0, "a", "");
+    change(OP_SETID, 0, "a", "");
+    assert_false(transactions[0].touched);
+    change(OP_TRIM, 0, "a", "");
+    assert_true(transactions[0].touched);
+}
+
 static void watching_twice_is_watching_once(void **state)
 {
     (void)state;
@@ -142,6 +155,8 @@ static void watching_twice_is_watching_once(void **state)
     size_t bytes = transactions[0].bytes;
     watch(0, "a", true);
     assert_int_equal(transactions[0].watch_count, 1);
+    assert_int_equal(broker.watches.sessions, 1);
+    assert_int_equal(key_watches_count(&broker.watches), 1);
     assert_int_equal(transactions[0].bytes, bytes);
 }
 
@@ -157,7 +172,10 @@ static void who_watches_no_more_is_not_touched(void **state)
     change(OP_APPEND, 0, "a", "");
     assert_false(transactions[0].touched);
     assert_true(transactions[1].touched);
+    assert_int_equal(broker.watches.sessions, 1);
     key_watch_end(&sessions[1]);
+    key_watch_end(&sessions[1]);
+    assert_int_equal(broker.watches.sessions, 0);
     assert_true(key_watches_empty(&broker.watches));
 }
 
@@ -179,6 +197,7 @@ int main(void)
         WATCH_TEST(a_rename_touches_both_names),
         WATCH_TEST(a_flush_touches_the_keys_that_were_there),
         WATCH_TEST(a_swap_touches_what_was_there_and_what_may_be_there_now),
+        WATCH_TEST(groups_and_what_they_deliver_do_not_count),
         WATCH_TEST(watching_twice_is_watching_once),
         WATCH_TEST(who_watches_no_more_is_not_touched),
         WATCH_TEST(a_watch_that_finds_no_room_is_none),
