@@ -68,8 +68,9 @@ struct object;
     /* the feed's policy is `data` (storage/policy.h); `number` as in APPEND */                    \
     X(POLICY, 44, OP_KEY | OP_NUMBER | OP_DATA)                                                    \
     /* the entries that the feed's ledger did not know take `data` (storage/ledger.h) */           \
-    X(WEIGHED, 45, OP_KEY | OP_DATA)
-
+    X(WEIGHED, 45, OP_KEY | OP_DATA)                                                               \
+    /* groups hold what the feed's policy would remove: nobody looks before `number` */            \
+    X(HOLD, 46, OP_KEY | OP_NUMBER)
 enum op_field {
     OP_KEY = 1 << 0,
     OP_KEY2 = 1 << 1,
