@@ -6,8 +6,10 @@
 #include "base/logger.h"
 #include "base/random.h"
 #include "broker/blocking.h"
+#include "broker/eviction.h"
 #include "broker/monitor.h"
 #include "broker/options.h"
+#include "broker/range_change.h"
 #include "broker/server.h"
 #include "broker/session.h"
 
@@ -32,6 +34,7 @@ static_assert((int)SYNC_ALWAYS == 0 && (int)SYNC_EVERYSEC == 1 && (int)SYNC_NO =
  * of a DEL. */
 #define RECORD_ROOM (COMMIT_PAYLOAD_MAX - (size_t)OPTION_COMMIT_RECORD_BYTES_MAX)
 static_assert(ENTRY_BYTES_MAX + 2 * KEY_NAME_MAX < RECORD_ROOM, "XADD fits");
+static_assert(VALUE_BYTES_MAX + HASH_BYTES_MAX + 4 * KEY_NAME_MAX < RECORD_ROOM, "SET fits");
 static_assert(OPTION_COPY_BYTES_MAX + 4 * KEY_NAME_MAX < RECORD_ROOM, "COPY fits");
 
 static enum err on_replay(void *context, const struct op *op)
@@ -92,6 +95,7 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     list_init(&broker->fold_waiters);
     heap_init(&broker->deadlines);
     keyspace_init(&broker->keyspace);
+    expiry_init(&broker->expiry);
     fanout_init(&broker->fanout);
     keyspace_events_init(&broker->events, options->notify_keyspace_events);
     return broker;
@@ -103,6 +107,7 @@ static void destroy(struct broker *broker)
         store_close(broker->store);
     keyspace_events_deinit(&broker->events);
     fanout_deinit(&broker->fanout);
+    expiry_deinit(&broker->expiry);
     keyspace_deinit(&broker->keyspace);
     heap_deinit(&broker->deadlines);
     waiters_deinit(&broker->waiters);
@@ -121,6 +126,8 @@ enum err broker_open(struct options *options, const struct broker_hooks *hooks, 
     broker->keyspace.store = broker->store;
     if (err == ERR_OK)
         err = store_recover(broker->store, reason);
+    if (err == ERR_OK)
+        err = range_change_start(&broker->keyspace, options, reason);
     if (err != ERR_OK) {
         destroy(broker);
         return err;
@@ -172,6 +179,7 @@ void broker_options_changed(struct broker *broker)
     chunk_cache_set_limit(store_chunk_cache(broker->store), options->chunk_cache_bytes);
     logger_set_level((enum log_level)options->loglevel);
     keyspace_events_choose(&broker->events, options->notify_keyspace_events);
+    eviction_budgets_changed(broker);
 }
 
 uint64_t broker_now_ms(struct broker *broker)
@@ -226,6 +234,7 @@ void broker_after_command(struct broker *broker, struct session *session)
     broker->counters.commands++;
     if (broker->monitors > 0)
         monitor_feed(broker->server, session, broker_now_ms(broker));
+    eviction_run(broker);
     if (!list_empty(&broker->ready))
         blocking_serve(broker);
 }
@@ -287,22 +296,28 @@ bool broker_turn_end(struct broker *broker)
         resume_all(&broker->room_waiters);
     if (!list_empty(&broker->fold_waiters))
         resume_all(&broker->fold_waiters);
+    expiry_run(broker);
+    eviction_run(broker);
     bool more = store_turn_end(broker->store);
     table_evict(&broker->keyspace.table, broker->options->resident_bytes, EVICT_PER_TURN);
     broker->now_ms = 0;
     return more || has_room(broker);
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a > 0 && (b == 0 || a < b) ? a : b;
+}
+
 uint64_t broker_deadline(const struct broker *broker)
 {
     const struct heap_node *node = heap_first(&broker->deadlines);
-    uint64_t deadline = node != NULL ? node->key : 0;
+    uint64_t deadline = sooner(node != NULL ? node->key : 0, expiry_deadline(broker));
     if (broker->pause_until_ms == 0)
         return deadline;
     uint64_t now_ms = clock_wall_ms();
     uint64_t left_ms = broker->pause_until_ms > now_ms ? broker->pause_until_ms - now_ms : 0;
-    uint64_t pause_end = clock_mono_us() + left_ms * 1000;
-    return deadline > 0 && deadline < pause_end ? deadline : pause_end;
+    return sooner(deadline, clock_mono_us() + left_ms * 1000);
 }
 
 void broker_poll(struct broker *broker)

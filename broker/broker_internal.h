@@ -5,6 +5,7 @@
 
 #include "base/heap.h"
 #include "broker/broker.h"
+#include "broker/expiry.h"
 #include "broker/fanout.h"
 #include "broker/info.h"
 #include "broker/keyspace.h"
@@ -35,6 +36,7 @@ struct broker {
 
     struct fanout fanout; /* who is in which room */
     struct keyspace_events events;
+    struct expiry expiry;
 
     uint64_t now_ms;          /* Unix time of this turn; 0: not asked for yet */
     struct waiters waiters;   /* blocked readers by key */

@@ -41,6 +41,8 @@ enum command_flag {
     COMMAND_SUBSCRIBED = 1 << 12, /* allowed while a RESP2 client is subscribed */
     COMMAND_PUSHES = 1 << 13,     /* its replies are pushes: told whatever CLIENT REPLY says */
     COMMAND_UNNOTICED = 1 << 14,  /* asks about a key without a keymiss event */
+    COMMAND_DENYOOM = 1 << 15,    /* adds to keys: refused where a memory range is full */
+    COMMAND_NO_TOUCH = 1 << 16,   /* does not make a key used */
 };
 
 struct command_row {
@@ -61,6 +63,9 @@ extern const struct command_row connection_commands[];
 extern const struct command_row server_commands[];
 extern const struct command_row keys_commands[];
 extern const struct command_row stream_commands[];
+extern const struct command_row string_commands[];
+extern const struct command_row hash_commands[];
+extern const struct command_row range_commands[];
 extern const struct command_row pubsub_commands[];
 extern const struct command_row room_commands[];
 

@@ -3,8 +3,8 @@
 #include "broker/command.h"
 
 static const struct command_row *const families[] = {
-    connection_commands, server_commands, keys_commands,
-    stream_commands,     pubsub_commands, room_commands,
+    connection_commands, server_commands, keys_commands, string_commands,
+    stream_commands,     pubsub_commands, room_commands, range_commands, hash_commands,
 };
 #define FAMILY_COUNT (sizeof(families) / sizeof(families[0]))
 

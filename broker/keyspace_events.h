@@ -5,10 +5,11 @@
  * whether they are published to __keyspace@DB__:KEY (the message is the event) or to
  * __keyevent@DB__:EVENT (the message is the key).
  *
- * An event is published when its write is durable: nobody hears of what a crash could take back.
- * Until then it waits here, with the LSN of its record, in the order of the writes. Other messages
- * do not wait for it. When the store has failed, what waits is never published. What waits is about
- * as large as the ops it tells of, which are bounded with the open record.
+ * An event of a durable key is published when its write is durable: nobody hears of what a crash
+ * could take back. Until then it waits here, with the LSN of its record, in the order of the
+ * writes. Other messages do not wait for it; events of memory ranges wait only for events before
+ * them. When the store has failed, what waits is never published. What waits is about as large as
+ * the ops it tells of, which are bounded with the open record.
  *
  * Threads: the loop's. */
 #ifndef WEIR_BROKER_KEYSPACE_EVENTS_H
@@ -17,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 
+struct broker;
 struct fanout;
 struct session;
 
@@ -26,6 +28,10 @@ enum event_class {
     EVENT_STREAM = 't',
     EVENT_NEW = 'n',
     EVENT_MISS = 'm',
+    EVENT_STRING = '$',
+    EVENT_HASH = 'h',
+    EVENT_EXPIRED = 'x',
+    EVENT_EVICTED = 'e',
 };
 
 struct keyspace_events {
@@ -42,6 +48,10 @@ void keyspace_events_choose(struct keyspace_events *events, const char *letters)
  * Copies the key, borrows `event` for ever. */
 void keyspace_event(struct session *session, enum event_class class, const char *event, unsigned db,
                     struct bytes key);
+
+/* The same for what no command has done. */
+void keyspace_event_of(struct broker *broker, enum event_class class, const char *event,
+                       unsigned db, struct bytes key);
 
 /* Publishes what waits for records up to `durable`. */
 void keyspace_events_publish(struct keyspace_events *events, uint64_t durable,

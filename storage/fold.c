@@ -51,7 +51,7 @@ static size_t collect(const struct dirty *dirty, uint8_t side, struct item *item
     size_t n = 0;
     for (struct list *link = dirty->objects.next; link != &dirty->objects; link = link->next) {
         const struct object *object = container_of(link, struct object, links[side]);
-        const struct feed *feed = object->states[side].feed;
+        const struct feed *feed = object_state_feed(&object->states[side]);
         items[n++] = (struct item){place_of(object->space, object->slot, KEY_OBJECT),
                                    object->node.hash, object};
         if (feed != NULL)
