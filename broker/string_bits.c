@@ -74,9 +74,13 @@ struct span_args {
     int64_t end;
     bool bits;
     bool end_given;
+    bool nothing; /* whatever the value is */
 };
 
-static bool parse_span(struct session *session, size_t at, struct span_args *out)
+/* BITCOUNT (`ordered`) takes a start behind its end, both from the end of the value, for nothing,
+ * and reads no further; BITPOS lets both become the first bit when they are far enough from the
+ * end. */
+static bool parse_span(struct session *session, size_t at, bool ordered, struct span_args *out)
 {
     struct span_args args = {.end = -1};
     bool fits = true;
@@ -90,7 +94,8 @@ static bool parse_span(struct session *session, size_t at, struct span_args *out
         session_not_integer(session);
         return false;
     }
-    if (session->argc > at + 2) {
+    args.nothing = ordered && args.start < 0 && args.end < 0 && args.start > args.end;
+    if (session->argc > at + 2 && !args.nothing) {
         args.bits = argument_is(session, at + 2, "bit");
         if (session->argc > at + 3 || (!args.bits && !argument_is(session, at + 2, "byte"))) {
             session_syntax_error(session);
@@ -106,7 +111,7 @@ static struct bit_span span_of(struct bytes value, const struct span_args *args)
     int64_t len = (int64_t)value.len * (args->bits ? 8 : 1);
     int64_t start = args->start;
     int64_t end = args->end;
-    if (start < 0 && end < 0 && start > end)
+    if (args->nothing)
         return (struct bit_span){1, 0};
     start = start < 0 ? start + len : start;
     end = end < 0 ? end + len : end;
@@ -162,7 +167,7 @@ enum flow bitcount_command(struct session *session)
         reply_integer(&session->reply, 0);
     else if (session->argc == 3)
         session_syntax_error(session);
-    else if (parse_span(session, 2, &args))
+    else if (parse_span(session, 2, true, &args))
         reply_integer(&session->reply, count_bits(value, span_of(value, &args)));
     return FLOW_DONE;
 }
@@ -206,7 +211,7 @@ enum flow bitpos_command(struct session *session)
         reply_integer(&session->reply, on == 1 ? -1 : 0);
         return FLOW_DONE;
     }
-    if (!parse_span(session, 3, &args))
+    if (!parse_span(session, 3, false, &args))
         return FLOW_DONE;
     struct bytes value = string_bytes(object);
     struct bit_span span = span_of(value, &args);

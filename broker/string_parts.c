@@ -238,7 +238,8 @@ enum flow lcs_command(struct session *session)
         return access_flow(access);
     uint64_t cells = ((uint64_t)lcs.a.len + 1) * ((uint64_t)lcs.b.len + 1);
     if (cells > LCS_CELLS_MAX) {
-        reply_error(&session->reply, "ERR String too long for LCS");
+        reply_error(&session->reply,
+                    "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
         return FLOW_DONE;
     }
     lcs.lengths = mem_zalloc((size_t)cells * sizeof(*lcs.lengths));

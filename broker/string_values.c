@@ -299,35 +299,33 @@ enum flow msetnx_command(struct session *session)
 
 /* ---- GETEX ---- */
 
-struct getex_args {
-    bool given;
-    int64_t expiry_ms; /* 0: PERSIST */
-};
-
-static bool parse_getex(struct session *session, struct getex_args *args)
+/* *timed: argument 3 is a time in this form. False: replied. */
+static bool parse_getex(struct session *session, bool *timed, enum time_form *form)
 {
-    enum time_form form = TIME_EX;
-    *args = (struct getex_args){.given = session->argc > 2};
-    if (session->argc == 2 || (session->argc == 3 && argument_is(session, 2, "persist")))
+    *timed = session->argc == 4 && time_form_of(session->argv[2], form);
+    if (*timed || session->argc == 2 || (session->argc == 3 && argument_is(session, 2, "persist")))
         return true;
-    if (session->argc == 4 && time_form_of(session->argv[2], &form))
-        return expiry_argument(session, 3, form, false, &args->expiry_ms);
     session_syntax_error(session);
     return false;
 }
 
 enum flow getex_command(struct session *session)
 {
-    struct getex_args args;
     struct object *object;
+    enum time_form form = TIME_EX;
+    bool timed;
+    int64_t expiry_ms = 0;
     struct bytes key = session->argv[1];
-    if (!parse_getex(session, &args))
+    if (!parse_getex(session, &timed, &form))
         return FLOW_DONE;
     enum access access = access_string(session, key, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
+    bool there = object_type(object) != OBJECT_NONE;
+    if (there && timed && !expiry_argument(session, 3, form, false, &expiry_ms))
+        return FLOW_DONE;
     reply_value(session, object);
-    if (object_type(object) != OBJECT_NONE && args.given)
-        keys_set_expiry(session, key, object, args.expiry_ms);
+    if (there && session->argc > 2)
+        keys_set_expiry(session, key, object, expiry_ms);
     return FLOW_DONE;
 }
