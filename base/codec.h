@@ -61,4 +61,15 @@ char *encode_u64(char *at, uint64_t value);
 char *encode_varint(char *at, uint64_t value);
 size_t varint_size(uint64_t value);
 
+/* A signed number as an unsigned one that is small where its distance to 0 is. */
+static inline uint64_t zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
+}
+
+static inline int64_t unzigzag(uint64_t value)
+{
+    return (int64_t)(value >> 1 ^ (0 - (value & 1)));
+}
+
 #endif

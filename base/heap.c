@@ -14,6 +14,11 @@ void heap_deinit(struct heap *heap)
     *heap = (struct heap){0};
 }
 
+static bool later(const struct heap_node *a, const struct heap_node *b)
+{
+    return a->key > b->key || (a->key == b->key && a->tie > b->tie);
+}
+
 static void place(struct heap *heap, struct heap_node *node, size_t index)
 {
     heap->nodes[index] = node;
@@ -22,7 +27,7 @@ static void place(struct heap *heap, struct heap_node *node, size_t index)
 
 static void sift_up(struct heap *heap, struct heap_node *node, size_t index)
 {
-    while (index > 0 && heap->nodes[(index - 1) / 2]->key > node->key) {
+    while (index > 0 && later(heap->nodes[(index - 1) / 2], node)) {
         place(heap, heap->nodes[(index - 1) / 2], index);
         index = (index - 1) / 2;
     }
@@ -35,9 +40,9 @@ static void sift_down(struct heap *heap, struct heap_node *node, size_t index)
         size_t child = 2 * index + 1;
         if (child >= heap->count)
             break;
-        if (child + 1 < heap->count && heap->nodes[child + 1]->key < heap->nodes[child]->key)
+        if (child + 1 < heap->count && later(heap->nodes[child], heap->nodes[child + 1]))
             child++;
-        if (heap->nodes[child]->key >= node->key)
+        if (!later(node, heap->nodes[child]))
             break;
         place(heap, heap->nodes[child], index);
         index = child;
@@ -64,7 +69,7 @@ void heap_remove(struct heap *heap, struct heap_node *node)
     node->at = 0;
     if (last == node)
         return;
-    if (index > 0 && heap->nodes[(index - 1) / 2]->key > last->key)
+    if (index > 0 && later(heap->nodes[(index - 1) / 2], last))
         sift_up(heap, last, index);
     else
         sift_down(heap, last, index);

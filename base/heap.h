@@ -1,5 +1,5 @@
-/* heap: deadlines, the nearest first. Binary, intrusive: the caller embeds `struct heap_node` and
- * owns it. */
+/* heap: deadlines, the nearest first; equal ones by `tie`. Binary, intrusive: the caller embeds
+ * `struct heap_node` and owns it. */
 #ifndef WEIR_BASE_HEAP_H
 #define WEIR_BASE_HEAP_H
 
@@ -9,6 +9,7 @@
 
 struct heap_node {
     uint64_t key;
+    uint64_t tie;
     size_t at; /* index + 1; 0: in no heap */
 };
 
@@ -20,7 +21,7 @@ struct heap {
 
 void heap_init(struct heap *heap);
 void heap_deinit(struct heap *heap); /* not the nodes */
-/* `node` is in no heap; its key is set. */
+/* `node` is in no heap; its key (and tie) is set. */
 void heap_insert(struct heap *heap, struct heap_node *node);
 /* Nothing when it is in no heap. */
 void heap_remove(struct heap *heap, struct heap_node *node);

@@ -52,4 +52,16 @@ static inline void list_move(struct list *to, struct list *from)
     list_init(from);
 }
 
+/* Appends all of `from` to `to`: O(1). */
+static inline void list_splice(struct list *to, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    from->next->prev = to->prev;
+    to->prev->next = from->next;
+    from->prev->next = to;
+    to->prev = from->prev;
+    list_init(from);
+}
+
 #endif

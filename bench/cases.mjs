@@ -5,8 +5,11 @@
 //   about         what is done, for the table
 //   servers       who does it, in the order of the turns
 //   work, options weir-bench's workload (nats: with nats- before it) and options
+//   peerWork      the peers' workload where it is another
 //   unit          what the rate counts
-//   compare       what the ratio is of: 'rate', 'p50' or 'p99' of the latencies, or 'start'
+//   compare       what the ratio is of: 'rate', 'cpu' of an operation, 'p50' or 'p99' of the
+//                 latencies, or 'start'
+//   bytesEach     the server's memory for each operation is told
 //   witness       redis-benchmark does the same, beside
 //   prepare       loads that run before, once for each server, which then stays for all rounds
 //   saved         what was prepared is folded (Weir) before
@@ -55,10 +58,11 @@ function range(name, about, more) {
     return {
         group: 'range',
         name: `range-${name}`,
-        about: `4 clients read 100 entries from a random id, ${about}`,
+        about: `4 clients read 100 entries from a random id, 16 times at once, ${about}`,
         servers: ['weir', 'redis-none'],
         work: 'range',
         unit: 'reads/s',
+        compare: 'cpu', // the client, which checks every entry, is slower than Weir
         plain: true,
         notes: { 'redis-none': 'all in memory' },
         ...more,
@@ -121,7 +125,7 @@ function keys(command, servers) {
     };
 }
 
-function rooms(name, about, options, compare = 'rate') {
+function rooms(name, about, options, more = {}) {
     return {
         group: 'rooms',
         name: `rooms-${name}`,
@@ -130,10 +134,55 @@ function rooms(name, about, options, compare = 'rate') {
         work: 'rooms',
         options: { connections: 1, ...options },
         unit: 'deliveries/s',
-        compare,
+        compare: 'cpu',
         needs: ['SUBSCRIBE', 'PUBLISH'],
         plain: true,
+        ...more,
     };
+}
+
+const HALF_MORE = { goals: { 'redis-none': 1.5 } };
+const WEIR_AND_REDIS = { servers: ['weir', 'redis-none'] };
+
+function roomCases(size) {
+    const [many, subscriptions] = [size(5000, 500), size(1000000, 100000)];
+    return [
+        rooms('1', 'one publisher, 16 at a time, 1 subscriber', { readers: 1, pipeline: 16 }),
+        rooms('1-patterns', 'the same beside 10,000 patterns of which none matches',
+            { readers: 1, pipeline: 16, patterns: 10000 }, WEIR_AND_REDIS),
+        rooms('100', 'one publisher, 16 at a time, 100 subscribers of a room',
+            { readers: 100, pipeline: 16 }, HALF_MORE),
+        rooms('1000', 'the same with 1,000 subscribers', { readers: 1000, pipeline: 16 },
+            HALF_MORE),
+        rooms('1000-in-100', '1,000 subscribers in 100 rooms, 10 in each',
+            { readers: 1000, keys: 100, pipeline: 16 }, HALF_MORE),
+        rooms('5000-in-10000', `${count(many)} subscribers in ${count(2 * many)} rooms, 20 in each`,
+            { readers: many, keys: 2 * many, each: 40, pipeline: 16 },
+            { ...HALF_MORE, ...WEIR_AND_REDIS }),
+        rooms('union', 'a message to 100 rooms of 100 members, each of whom is in two: ' +
+            'ROOM.PUBLISH; Redis: 100 PUBLISHes, and each gets it twice',
+            { readers: 5000, keys: 100, each: 2, stride: 1, window: 16 }, {
+                servers: ['weir', 'redis-none'],
+                work: 'room-publish',
+                peerWork: 'publish-each',
+                unit: 'messages/s',
+                goals: { 'redis-none': 5 },
+            }),
+        rooms('100-p1', 'one publisher, one at a time, 100 subscribers', { readers: 100 },
+            { goals: { 'redis-none': 1 } }),
+        rooms('100-steady', '1,000 messages/s reach 100 subscribers', { readers: 100, rate: 1000 },
+            { compare: 'p99' }),
+        rooms('subscribe', `${count(subscriptions)} subscriptions of 100 clients, 10 to a room`, {
+            connections: 100, pipeline: 100, keys: subscriptions / 10, operations: subscriptions,
+        }, {
+            servers: ['weir', 'redis-none'],
+            work: 'subscribe',
+            unit: 'subscriptions/s',
+            compare: 'rate',
+            goals: { 'redis-none': 1 },
+            bytesEach: true,
+        }),
+    ];
 }
 
 function fill(entries, keyCount = 1) {
@@ -171,9 +220,10 @@ function disturbers(entries) {
     };
 }
 
-const SMALL_CACHES = ['--block-cache-bytes', '16mb', '--resident-bytes', '16mb',
-    '--fold-bytes', '16mb'];
-const MODEST_CACHES = ['--block-cache-bytes', '32mb', '--resident-bytes', '32mb'];
+const SMALL_CACHES = ['--chunk-cache-bytes', '16mb', '--block-cache-bytes', '16mb',
+    '--resident-bytes', '16mb', '--fold-bytes', '16mb'];
+const MODEST_CACHES = ['--chunk-cache-bytes', '32mb', '--block-cache-bytes', '32mb',
+    '--resident-bytes', '32mb'];
 
 function disturbance(work, name, disturber) {
     return {
@@ -226,20 +276,20 @@ export function allCases(quick) {
         payload(16384, '16kb'),
         range('hot', 'all in memory', {
             prepare: [fill(size(400000, 100000))],
-            options: { connections: 4, entries: size(400000, 100000) },
+            options: { connections: 4, pipeline: 16, entries: size(400000, 100000) },
             goals: { 'redis-none': 3 },
         }),
-        range('block-cache', 'folded, from the block cache', {
+        range('folded', 'folded, from the cache of chunks', {
             prepare: [fill(size(800000, 100000))],
             saved: true,
-            options: { connections: 4, entries: size(800000, 100000) },
+            options: { connections: 4, pipeline: 16, entries: size(800000, 100000) },
             goals: { 'redis-none': 3 },
         }),
         range('cold', 'from disk', {
             prepare: [fill(size(5000000, 500000))],
             saved: true,
             cold: true,
-            options: { connections: 4, entries: size(5000000, 500000) },
+            options: { connections: 4, pipeline: 16, entries: size(5000000, 500000) },
             weirArgs: SMALL_CACHES,
         }),
         tail(1), tail(10), tail(100),
@@ -248,12 +298,7 @@ export function allCases(quick) {
         pending('xclaim', size(1000000, 100000)),
         keys('set', ['weir', 'redis-always', 'redis-none']),
         keys('get', ['weir', 'redis-none']),
-        rooms('1', 'one publisher, 1 subscriber', { readers: 1, pipeline: 16 }),
-        rooms('100', 'one publisher, 100 subscribers', { readers: 100, pipeline: 16 }),
-        rooms('1000x1', 'one publisher, 1,000 rooms with 1 subscriber each',
-            { readers: 1000, keys: 1000, pipeline: 16 }),
-        rooms('100-steady', '1,000 messages/s reach 100 subscribers', { readers: 100, rate: 1000 },
-            'p99'),
+        ...roomCases(size),
         ...['append', 'get'].flatMap((work) => Object.entries(disturber).map(
             ([name, what]) => disturbance(work, name, what))),
         startup('start', size(1000000, 100000), 1),

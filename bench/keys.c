@@ -81,6 +81,7 @@ uint64_t keys_sum(uint16_t port, struct bytes command, const struct keys *keys)
             resp_feed(&sum.resp, bytes_of(piece, (size_t)n));
         }
     }
+    resp_deinit(&sum.resp);
     buf_deinit(&out);
     close(fd);
     return sum.total;

@@ -27,7 +27,7 @@ and writes a table and charts.
   --dir DIR        where servers keep their data (the system's place for temporary files)
   --port-base N    servers listen on N, N + 1, ...; any free ports without
   --out DIR        where results go (bench/results)
-  --keep           results are named after the date and the machine, not "last"
+  --keep           results are named after the date, the machine and the cases, not "last"
   --list           the cases
 `;
 
@@ -176,7 +176,8 @@ class Run {
     write(finished) {
         const folder = this.told.out ?? path.join(here, 'results');
         const slug = this.machine.name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
-        const stem = this.told.keep ? `${this.date}-${slug}` : 'last';
+        const some = this.told.cases.map((name) => `-${name}`).join('');
+        const stem = this.told.keep ? `${this.date}-${slug}${some}` : 'last';
         fs.mkdirSync(folder, { recursive: true });
         const charts = this.writeCharts(folder, stem);
         const text = page({ ...this, charts, finished });
@@ -204,7 +205,11 @@ class Run {
             ({ row }) => row.group === group && row.compare === compare);
         const names = Object.keys(SERVERS).filter(
             (name) => some.some(({ rounds }) => rounds[name]));
-        const labels = { rate: some[0].row.unit, start: 'milliseconds until the first answer' };
+        const labels = {
+            rate: some[0].row.unit,
+            cpu: "microseconds of the server's CPU for each operation",
+            start: 'milliseconds until the first answer',
+        };
         return chart({
             title: `${group}: ${compare === 'rate' ? 'more is better' : 'less is better'}`,
             mayBeLog: compare !== 'rate',

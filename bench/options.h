@@ -23,6 +23,9 @@
     X(entries, 0, 0, 10000000000, "entries that are there (range, replay, pending)")               \
     X(count, 100, 1, 100000, "entries of a read")                                                  \
     X(readers, 1, 1, 10000, "connections that read (tail, group, rooms)")                          \
+    X(each, 1, 1, 1000000, "rooms that each reader is in")                                         \
+    X(stride, 0, 0, 1000000, "rooms from a reader's first to the next reader's; 0: as --each")     \
+    X(patterns, 0, 0, 1000000, "patterns that match no room")                                      \
     X(window, 1000, 1, 10000000, "what writers may be ahead of readers by")                        \
     X(seed, 1, 0, INT64_MAX, "of the random numbers")
 

@@ -15,16 +15,19 @@
 
 /* ---- replies ---- */
 
-static struct resp_value place_of(const redisReadTask *task)
+/* A value without text or number, at its place. It is made where it stays, because a copy right
+ * behind the writes would wait for them. */
+static void value_init(struct resp_value *value, const redisReadTask *task)
 {
-    struct resp_value value = {0};
+    unsigned depth = 0;
+    value->text = (struct bytes){0};
+    value->integer = 0;
     for (const redisReadTask *up = task->parent; up != NULL; up = up->parent)
-        value.depth++;
-    CHECK(value.depth < RESP_DEPTH_MAX);
-    unsigned depth = value.depth;
+        depth++;
+    CHECK(depth < RESP_DEPTH_MAX);
+    value->depth = depth;
     for (const redisReadTask *at = task; depth > 0; at = at->parent)
-        value.index[depth--] = (size_t)at->idx;
-    return value;
+        value->index[depth--] = (size_t)at->idx;
 }
 
 /* hiredis only minds that its objects are not NULL. */
@@ -38,7 +41,8 @@ static void *show(const redisReadTask *task, const struct resp_value *value)
 
 static void *on_string(const redisReadTask *task, char *data, size_t len)
 {
-    struct resp_value value = place_of(task);
+    struct resp_value value;
+    value_init(&value, task);
     value.text = bytes_of(data, len);
     value.type = task->type == REDIS_REPLY_ERROR    ? RESP_ERROR
                  : task->type == REDIS_REPLY_STATUS ? RESP_STATUS
@@ -52,7 +56,8 @@ static void *on_array(const redisReadTask *task, size_t count)
 static void *on_array(const redisReadTask *task, int count)
 #endif
 {
-    struct resp_value value = place_of(task);
+    struct resp_value value;
+    value_init(&value, task);
     value.type = RESP_ARRAY;
     value.integer = (int64_t)count;
     return show(task, &value);
@@ -60,7 +65,8 @@ static void *on_array(const redisReadTask *task, int count)
 
 static void *on_integer(const redisReadTask *task, long long integer)
 {
-    struct resp_value value = place_of(task);
+    struct resp_value value;
+    value_init(&value, task);
     value.type = RESP_INTEGER;
     value.integer = integer;
     return show(task, &value);
@@ -68,7 +74,8 @@ static void *on_integer(const redisReadTask *task, long long integer)
 
 static void *on_nil(const redisReadTask *task)
 {
-    struct resp_value value = place_of(task);
+    struct resp_value value;
+    value_init(&value, task);
     value.type = RESP_NIL;
     return show(task, &value);
 }
@@ -94,6 +101,11 @@ void resp_init(struct resp *resp, void (*on_value)(struct resp *, const struct r
     resp->reader->privdata = resp;
     resp->on_value = on_value;
     resp->on_reply = on_reply;
+}
+
+void resp_deinit(struct resp *resp)
+{
+    redisReaderFree(resp->reader);
 }
 
 static void take_replies(struct resp *resp)
@@ -229,7 +241,7 @@ int64_t resp_call(uint16_t port, const char *allowed, const char *command)
             die("%s: no reply", command);
         resp_feed(&call.resp, bytes_of(piece, (size_t)n));
     }
-    redisReaderFree(call.resp.reader);
+    resp_deinit(&call.resp);
     buf_deinit(&out);
     close(fd);
     return call.result;

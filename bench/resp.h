@@ -30,6 +30,7 @@ struct resp {
 
 void resp_init(struct resp *resp, void (*on_value)(struct resp *, const struct resp_value *),
                void (*on_reply)(struct resp *));
+void resp_deinit(struct resp *resp);
 /* Dies of what is not the protocol. */
 void resp_feed(struct resp *resp, struct bytes bytes);
 

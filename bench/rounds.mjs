@@ -1,7 +1,7 @@
 // Runs a case: its rounds, in each of which the servers take turns.
 //
-// A round's result: { rate, p50, p99, p999, cpu, rss, amplification, witness } in operations a
-// second, microseconds, bytes; of the kind 'startup': { rate, start, rss, disk }. What was not
+// A round's result: { rate, p50, p99, p999, cpu, rss, each, amplification, witness } in operations
+// a second, microseconds, bytes; of the kind 'startup': { rate, start, rss, disk }. What was not
 // measured is missing.
 
 import path from 'node:path';
@@ -68,12 +68,14 @@ export class Runner {
         const before = writtenBytes(this.folder);
         const server = this.server(name);
         await server.start();
+        const empty = server.peakRss();
         const result = await this.load(server);
         result.rss = server.peakRss();
+        if (this.row.bytesEach) result.each = (result.rss - empty) / this.row.options.operations;
         await server.stop();
         const written = before === null ? 0 : writtenBytes(this.folder) - before;
         // At a steady low rate it says more of the file system than of the server.
-        if (written > 0 && this.row.compare === 'rate') {
+        if (written > 0 && this.row.compare === 'rate' && !this.row.plain) {
             result.amplification = written / result.payloadBytes;
         }
         server.remove();
@@ -113,7 +115,9 @@ export class Runner {
     // ---- one load ----
 
     args(server, load, options) {
-        const work = server.row.protocol === 'nats' ? `nats-${load.work}` : load.work;
+        const { peerWork = load.work } = load;
+        const own = server.name.startsWith('weir') ? load.work : peerWork;
+        const work = server.row.protocol === 'nats' ? `nats-${own}` : own;
         return [work,
             ...words({ port: server.port, pid: server.pid, ...load.options, ...options })];
     }

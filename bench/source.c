@@ -102,6 +102,10 @@ static void on_value(struct resp *resp, const struct resp_value *value)
 static void on_reply(struct resp *resp)
 {
     struct lane *lane = container_of(resp, struct lane, resp);
+    uint64_t replies = lane->source->verbs->replies;
+    if (++lane->replies < replies)
+        return;
+    lane->replies = 0;
     source_done(lane, lane->done);
 }
 
@@ -196,6 +200,13 @@ void source_open(struct source *source, struct load *load, const struct source_v
         else
             resp_init(&lane->resp, on_value, on_reply);
     }
+}
+
+void source_add_payload(struct source *source, struct buf *out, struct payload item)
+{
+    resp_add_head(out, source->load->options->payload);
+    payload_add(out, item, source->load->options->payload);
+    buf_add_bytes(out, RESP_END);
 }
 
 void source_start(struct source *source)

@@ -22,6 +22,7 @@ struct lane {
     unsigned index;
     uint64_t sent;
     uint64_t done;
+    uint64_t replies; /* that came for operation `done` so far */
     uint64_t *starts; /* when operation N began, at N modulo `cap`; 0 once it has ended */
     size_t cap;
     struct resp resp; /* one of these reads what comes */
@@ -40,6 +41,8 @@ struct source_verbs {
     void (*on_open)(struct lane *lane);
     void (*on_bytes)(struct link *link, struct bytes bytes);
     void (*before_flush)(struct lane *lane);
+    /* Replies that an operation has; 0 is 1. */
+    uint64_t replies;
     /* Operations end with readers, who count them. */
     bool readers_count;
 };
@@ -58,6 +61,8 @@ struct source {
 /* Opens the connections. Sending begins with source_start. */
 void source_open(struct source *source, struct load *load, const struct source_verbs *verbs);
 void source_start(struct source *source);
+/* A payload of --payload bytes as a word of a RESP command. */
+void source_add_payload(struct source *source, struct buf *out, struct payload item);
 /* Readers have caught up somewhat. */
 void source_resume(struct source *source);
 /* Operation `number` of the lane has ended; source_resume_lane when there may be more to send. */

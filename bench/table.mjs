@@ -79,7 +79,9 @@ function ratioText(result, name) {
     const ratio = ratioOf(result, name);
     if (ratio === null) return '';
     const [middle, low, high] = [ratio.median, ratio.low, ratio.high].map((n) => n.toFixed(2));
-    const text = `**${middle}** (${low} to ${high})`;
+    const { compare } = result.row;
+    const what = compare === 'rate' ? '' : ` in ${COLUMNS[compare].head(result.row)}`;
+    const text = `**${middle}** (${low} to ${high})${what}`;
     const goal = result.row.goals[name];
     return goal ? `${text}, goal ${goal}` : text;
 }
@@ -98,13 +100,14 @@ const COLUMNS = {
     cpu: { head: () => 'CPU us/op', text: some((value) => value.toFixed(2)) },
     start: { head: () => 'start ms', text: some(whole) },
     rss: { head: () => 'peak RSS MB', text: some((value) => whole(value / 2 ** 20)) },
+    each: { head: () => 'bytes each', text: some(whole) },
     disk: { head: () => 'disk MB', text: some((value) => whole(value / 2 ** 20)) },
     amplification: { head: () => 'written/payload', text: some((value) => value.toFixed(2)) },
     ratio: { head: () => 'Weir is better by', text: ratioText },
     witness: { head: () => 'to redis-benchmark', text: witnessText },
 };
 
-const LOAD_FIELDS = ['rate', 'p50', 'p99', 'p999', 'cpu', 'rss', 'amplification', 'ratio',
+const LOAD_FIELDS = ['rate', 'p50', 'p99', 'p999', 'cpu', 'rss', 'each', 'amplification', 'ratio',
     'witness'];
 const STARTUP_FIELDS = ['rate', 'start', 'rss', 'disk', 'ratio'];
 
@@ -147,9 +150,8 @@ export function page({ results, machine, date, settings, leftOut, charts, finish
         machine.facts.map((fact) => `- ${fact}`).join('\n'),
         `${settings.rounds} round${settings.rounds > 1 ? 's' : ''} of ${settings.seconds} s, ` +
             'servers by turns; a figure is the median of the rounds. "Weir is better by" is the ' +
-            'ratio of the rates, or of the p99 (the time to start) where the rate is given; ' +
-            'above 1 Weir is better; in brackets the least and the greatest of the rounds. ' +
-            'Client and server share the machine. What each case means: bench/README.md.',
+            'ratio of the rates, or of what it names; above 1 Weir is better; in brackets the ' +
+            'least and the greatest of the rounds. Client and server share the machine. What each case means: bench/README.md.',
     ];
     for (const group of [...new Set(results.map(({ row }) => row.group))]) {
         const some_ = results.filter(({ row }) => row.group === group);

@@ -7,14 +7,6 @@
 #include "bench/source.h"
 #include "bench/workloads.h"
 
-static void add_payload(struct source *source, struct buf *out, struct payload item)
-{
-    size_t len = source->load->options->payload;
-    resp_add_head(out, len);
-    payload_add(out, item, len);
-    buf_add_bytes(out, RESP_END);
-}
-
 /* The feeds of append: `keys` of them from number `base`, so that several loads need not share. */
 static struct keys feeds_of(const struct options *options)
 {
@@ -48,7 +40,7 @@ static void add_xadd(struct source *source, struct lane *lane, struct payload it
     resp_add_word(out, key_bytes(&key));
     resp_add_word(out, BYTES("*"));
     resp_add_word(out, BYTES("f"));
-    add_payload(source, out, item);
+    source_add_payload(source, out, item);
 }
 
 /* Entry N, from 1, goes to feed N modulo keys under the id N-1. */
@@ -68,7 +60,7 @@ static void add_fill(struct source *source, struct lane *lane, struct payload it
     resp_add_word(out, key_bytes(&key));
     resp_add_word(out, bytes_of(id, len));
     resp_add_word(out, BYTES("f"));
-    add_payload(source, out, item);
+    source_add_payload(source, out, item);
 }
 
 static void expect_id(struct source *source, struct lane *lane, const struct resp_value *value)
@@ -116,7 +108,7 @@ static void add_set_of(struct source *source, struct buf *out, uint64_t index, s
     resp_add_count(out, 3);
     resp_add_word(out, BYTES("SET"));
     resp_add_word(out, key_bytes(&key));
-    add_payload(source, out, item);
+    source_add_payload(source, out, item);
 }
 
 static void add_set(struct source *source, struct lane *lane, struct payload item)

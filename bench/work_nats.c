@@ -73,7 +73,7 @@ void work_nats_tail(struct load *load)
                                               .on_open = nats_lane_open,
                                               .on_bytes = nats_lane_on_bytes,
                                               .readers_count = true};
-    static struct readers readers;
+    static struct readers readers = {.copies = 1};
     if (nats_prepare(port_of(load)) != 0)
         die("nats-tail wants an empty stream");
     load->fanout = load->options->readers;
@@ -172,6 +172,7 @@ void work_nats_rooms(struct load *load)
     if (options->readers % options->keys != 0)
         die("nats-rooms wants as many --readers in each of --keys rooms");
     load->fanout = options->readers / options->keys;
+    rooms.readers.copies = options->keys == 1;
     readers_open(&rooms.readers, load, &verbs, on_reader_bytes);
     for (unsigned i = 0; i < options->readers; i++)
         subscribe(&rooms.readers.all[i]);

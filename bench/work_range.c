@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "bench/die.h"
 #include "bench/keys.h"
@@ -34,12 +35,11 @@ static void check_value(struct bytes text, uint64_t number, size_t len)
 
 /* ---- range ---- */
 
-/* Operations are answered in their order: the next answers' first numbers are kept for each lane.
- */
+/* Operations are answered in their order, and an answer may come in pieces. */
 struct ranges {
     struct source source;
-    uint64_t *firsts; /* by lane and operation modulo the pipeline */
-    uint64_t next;    /* entry that the answer under way has to show */
+    uint64_t *firsts; /* first numbers, by lane and operation modulo the pipeline */
+    uint64_t *nexts;  /* by lane: entry that the answer under way has to show */
 };
 
 static struct ranges *ranges_of(struct source *source)
@@ -76,17 +76,18 @@ static void check_range(struct source *source, struct lane *lane, const struct r
 {
     struct ranges *ranges = ranges_of(source);
     const struct options *options = source->load->options;
+    uint64_t *next = &ranges->nexts[lane->index];
     if (value->depth == 0) {
         if (value->type != RESP_ARRAY || value->integer != (int64_t)options->count)
             die("range: asked for %" PRIu64 " entries, got %" PRId64, options->count,
                 value->integer);
-        ranges->next = *first_of(ranges, lane, lane->done);
+        *next = *first_of(ranges, lane, lane->done);
     } else if (IS_ID(value)) {
-        if (number_of_id(value->text) != ranges->next)
-            die("range: entry %" PRIu64 " is missing", ranges->next);
+        if (number_of_id(value->text) != *next)
+            die("range: entry %" PRIu64 " is missing", *next);
     } else if (IS_VALUE(value)) {
-        check_value(value->text, ranges->next, options->payload);
-        ranges->next += options->keys;
+        check_value(value->text, *next, options->payload);
+        *next += options->keys;
     }
 }
 
@@ -95,16 +96,15 @@ void work_range(struct load *load)
     static const struct source_verbs verbs = {.add = add_range, .on_value = check_range};
     const struct options *options = load->options;
     static struct ranges ranges;
-    struct buf firsts;
     if (options->entries < options->count * options->keys || options->rate > 0)
         die("range wants at least count * keys --entries, and a closed loop");
-    buf_init(&firsts);
-    ranges.firsts = (uint64_t *)(void *)buf_reserve(
-        &firsts, options->connections * options->pipeline * sizeof(uint64_t));
+    ranges.firsts = mem_zalloc(options->connections * options->pipeline * sizeof(uint64_t));
+    ranges.nexts = mem_zalloc(options->connections * sizeof(uint64_t));
     source_open(&ranges.source, load, &verbs);
     source_start(&ranges.source);
     load_run(load);
-    buf_deinit(&firsts);
+    mem_free(ranges.firsts);
+    mem_free(ranges.nexts);
 }
 
 /* ---- replay ---- */

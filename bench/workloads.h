@@ -24,7 +24,11 @@
     X(xpending, "xpending", "XPENDING key group id + 10 with `entries` pending", "entries")        \
     X(xclaim, "xclaim", "XCLAIM of 10 of the `entries` pending", "entries")                        \
     X(rooms, "rooms", "a message's way from PUBLISH to each subscriber",                           \
-      "keys (rooms), readers, window; connections 1")                                              \
+      "keys (rooms), each, readers, patterns, window; connections 1")                              \
+    X(room_publish, "room-publish", "a message to the members of all rooms by one ROOM.PUBLISH",   \
+      "as rooms")                                                                                  \
+    X(publish_each, "publish-each", "the same by a PUBLISH to each room", "as rooms")              \
+    X(subscribe, "subscribe", "SUBSCRIBE to one more of the rooms", "keys (rooms), operations")    \
     X(rewrite, "rewrite", "BGREWRITEAOF: Weir folds, Redis writes its file anew", "rate")          \
     X(nats_append, "nats-append", "a JetStream publish, until acknowledged", "keys")               \
     X(nats_tail, "nats-tail", "as tail: publish to push consumers", "as tail")                     \

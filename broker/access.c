@@ -4,14 +4,16 @@
 #include "broker/broker_internal.h"
 #include "broker/eviction.h"
 #include "broker/expiry.h"
+#include "broker/transaction.h"
 
 struct read_job {
-    struct session *session; /* NULL: for the broker itself, which hears of the end by `done` */
-    void (*done)(void *context);
-    void *context;
-    struct fetch *fetch; /* borrowed: a cursor's; or NULL: */
+    struct session *session; /* NULL: nobody's, then it has `done` */
+    struct fetch *fetch;     /* borrowed: a cursor's; or NULL: */
     struct key_fetch *keys;
     size_t key_count;
+    void (*done)(void *context);
+    void *context;
+    struct key_fetch *groups; /* or NULL: the groups of this key's feed */
 };
 
 struct key_fetch {
@@ -34,6 +36,22 @@ void read_job_run(struct read_job *job)
         fetch_run(job->fetch);
     for (size_t i = 0; i < job->key_count; i++)
         fetch_run(&job->keys[i].fetch);
+    if (job->groups != NULL)
+        fetch_run(&job->groups->fetch);
+}
+
+static void key_fetch_init(struct key_fetch *fetch, unsigned db, struct bytes key)
+{
+    fetch_init(&fetch->fetch);
+    buf_init(&fetch->key);
+    buf_add_bytes(&fetch->key, key);
+    fetch->db = db;
+}
+
+static void key_fetch_deinit(struct key_fetch *fetch)
+{
+    fetch_deinit(&fetch->fetch);
+    buf_deinit(&fetch->key);
 }
 
 static void take_keys(struct read_job *job)
@@ -45,10 +63,27 @@ static void take_keys(struct read_job *job)
             keyspace_take(&session->broker->keyspace, key->db, buf_bytes(&key->key), &key->fetch);
         if (err != ERR_OK && err != ERR_COLD)
             session->read_err = err;
-        fetch_deinit(&key->fetch);
-        buf_deinit(&key->key);
+        key_fetch_deinit(key);
     }
     mem_free(job->keys);
+}
+
+/* Where the key has left memory meanwhile, or names something else, the command asks again. */
+static void take_groups(struct read_job *job)
+{
+    struct session *session = job->session;
+    struct keyspace *keyspace = &session->broker->keyspace;
+    struct key_fetch *groups = job->groups;
+    struct object *object;
+    if (groups == NULL)
+        return;
+    enum err err = keyspace_find(keyspace, groups->db, buf_bytes(&groups->key), &object);
+    if (err == ERR_OK)
+        err = keyspace_groups_take(keyspace, object, &groups->fetch);
+    if (err != ERR_OK && err != ERR_COLD)
+        session->read_err = err;
+    key_fetch_deinit(groups);
+    mem_free(groups);
 }
 
 void read_job_done(struct read_job *job)
@@ -60,15 +95,30 @@ void read_job_done(struct read_job *job)
         return;
     }
     take_keys(job);
+    take_groups(job);
     mem_free(job);
     if (session_release(session))
         session_resume(session);
+}
+
+/* EXEC must not be interrupted. */
+static void run_job_here(struct read_job *job)
+{
+    read_job_run(job);
+    take_keys(job);
+    take_groups(job);
+    job->session->transaction->has_read = true;
+    mem_free(job);
 }
 
 static void start_job(struct session *session, struct read_job *job)
 {
     struct broker *broker = session->broker;
     job->session = session;
+    if (transaction_runs(session)) {
+        run_job_here(job);
+        return;
+    }
     session_hold(session);
     broker->hooks.read(broker->hooks.context, job);
 }
@@ -85,7 +135,9 @@ void access_read_for(struct broker *broker, struct fetch *fetch, void (*done)(vo
                      void *context)
 {
     struct read_job *job = mem_zalloc(sizeof(*job));
-    *job = (struct read_job){.fetch = fetch, .done = done, .context = context};
+    job->fetch = fetch;
+    job->done = done;
+    job->context = context;
     fetch->view = store_view(broker->store);
     broker->hooks.read(broker->hooks.context, job);
 }
@@ -93,10 +145,7 @@ void access_read_for(struct broker *broker, struct fetch *fetch, void (*done)(vo
 static void add_key(struct read_job *job, struct session *session, unsigned db, struct bytes key)
 {
     struct key_fetch *fetch = &job->keys[job->key_count++];
-    fetch_init(&fetch->fetch);
-    buf_init(&fetch->key);
-    buf_add_bytes(&fetch->key, key);
-    fetch->db = db;
+    key_fetch_init(fetch, db, key);
     keyspace_plan(&session->broker->keyspace, db, key, &fetch->fetch);
 }
 
@@ -225,20 +274,41 @@ void access_no_feed(struct session *session)
                 "ERR feeds live in durable ranges, and this key is in a memory range");
 }
 
-enum access access_keys(struct session *session, size_t first, size_t count, size_t step)
+enum access access_groups(struct session *session, struct bytes key, struct object **out)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
-    if (read_failed(session))
-        return ACCESS_FAILED;
-    for (size_t i = 0; i < count; i++) {
-        if (!name_fits(session, session->argv[first + i * step]))
-            return ACCESS_FAILED;
+    struct object *object;
+    enum access access = access_feed(session, key, &object);
+    if (access != ACCESS_READY)
+        return access;
+    enum err err = keyspace_groups(keyspace, object);
+    if (err == ERR_OK) {
+        *out = object;
+        return ACCESS_READY;
     }
+    if (err != ERR_COLD) {
+        access_error(session, err);
+        return ACCESS_FAILED;
+    }
+    struct read_job *job = mem_zalloc(sizeof(*job));
+    job->groups = mem_alloc(sizeof(*job->groups));
+    key_fetch_init(job->groups, session->db, key);
+    keyspace_groups_plan(keyspace, object, &job->groups->fetch);
+    start_job(session, job);
+    return ACCESS_WAIT;
+}
+
+/* Has those of `keys`, `step` apart, read that are not in memory. */
+static enum access fetch_missing(struct session *session, const struct bytes *keys, size_t count,
+                                 size_t step)
+{
     struct read_job *job = NULL;
     for (size_t i = 0; i < count; i++) {
-        struct bytes key = session->argv[first + i * step];
+        struct bytes key = keys[i * step];
         struct object *object;
-        enum err err = keyspace_find(keyspace, session->db, key, &object);
+        if (key.len > KEY_NAME_MAX)
+            continue;
+        enum err err = keyspace_find(&session->broker->keyspace, session->db, key, &object);
         if (err == ERR_OK)
             continue;
         if (job == NULL) {
@@ -251,4 +321,22 @@ enum access access_keys(struct session *session, size_t first, size_t count, siz
         return ACCESS_READY;
     start_job(session, job);
     return ACCESS_WAIT;
+}
+
+enum access access_keys(struct session *session, size_t first, size_t count, size_t step)
+{
+    if (read_failed(session))
+        return ACCESS_FAILED;
+    for (size_t i = 0; i < count; i++) {
+        if (!name_fits(session, session->argv[first + i * step]))
+            return ACCESS_FAILED;
+    }
+    return fetch_missing(session, session->argv + first, count, step);
+}
+
+enum access access_names(struct session *session, const struct bytes *keys, size_t count)
+{
+    if (read_failed(session))
+        return ACCESS_FAILED;
+    return fetch_missing(session, keys, count, 1);
 }

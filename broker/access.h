@@ -4,6 +4,9 @@
  * work and the session will be resumed), or ACCESS_FAILED (an error reply is written; the command
  * returns FLOW_DONE).
  *
+ * While EXEC runs a command nothing waits: the read is done at once, on the loop, and FLOW_WAIT
+ * only has the command run again.
+ *
  * What was found stays in memory until the end of the loop's turn, so a command that was resumed
  * finds it all. */
 #ifndef WEIR_BROKER_ACCESS_H
@@ -39,14 +42,23 @@ MUST_CHECK enum access access_feed(struct session *session, struct bytes key, st
 /* The error reply for a feed that would have to live in a memory range. */
 void access_no_feed(struct session *session);
 
+/* The same, with the feed's groups in memory. */
+MUST_CHECK enum access access_groups(struct session *session, struct bytes key,
+                                     struct object **out);
+
 /* Makes sure that the objects of arguments first, first + step, ... (count of them) are in memory,
  * in one round. */
 MUST_CHECK enum access access_keys(struct session *session, size_t first, size_t count,
                                    size_t step);
 
+/* The same for `keys`, which need not be arguments and may be too long for keys: then nothing is
+ * done about them. */
+MUST_CHECK enum access access_names(struct session *session, const struct bytes *keys,
+                                    size_t count);
+
 /* A cursor went cold: `fetch` (in the command's work, planned) is given to a reader. */
 void access_read(struct session *session, struct fetch *fetch);
-/* The same for no session: `done` is called on the loop when it is read. */
+/* The same for work that no session asked for: `done` is called on the loop, once. */
 void access_read_for(struct broker *broker, struct fetch *fetch, void (*done)(void *context),
                      void *context);
 /* Writes the error reply for a storage error. ERR_FULL, a reply beyond the output limit, closes the

@@ -1,7 +1,9 @@
 #include "broker/apply.h"
 
 #include "base/check.h"
+#include "broker/apply_group.h"
 #include "storage/effect.h"
+#include "storage/upkeep.h"
 
 struct applying {
     struct keyspace *keyspace;
@@ -36,6 +38,44 @@ static void count_keys(const struct applying *applying, int change)
     struct database *database = database_of(applying);
     database->keys += (uint64_t)(int64_t)change;
     database->lsn = applying->lsn;
+}
+
+static void add_alarm(const struct applying *applying, const struct object *object)
+{
+    const struct feed *feed = object_feed(object);
+    struct id id = {upkeep_row(feed_upkeep(feed))->alarm_ms, feed->home.feed};
+    struct buf value;
+    buf_init(&value);
+    alarm_encode(&value, object->space, object_name(object));
+    store_grew(applying->store, schedule_add(store_alarms(applying->store),
+                                             store_side(applying->store), id, buf_bytes(&value)));
+    buf_deinit(&value);
+}
+
+static void remove_alarm(const struct applying *applying, const struct feed *feed)
+{
+    if (feed == NULL || feed_upkeep(feed) == NULL)
+        return;
+    struct id id = {upkeep_row(feed_upkeep(feed))->alarm_ms, feed->home.feed};
+    if (id.ms != 0)
+        store_grew(applying->store,
+                   schedule_remove(store_alarms(applying->store), store_side(applying->store), id));
+}
+
+/* Moves the feed's alarm to where the feed wants it now. */
+static void settle_alarm(const struct applying *applying)
+{
+    struct feed *feed = applying->object != NULL ? object_feed(applying->object) : NULL;
+    if (feed == NULL || feed_upkeep(feed) == NULL)
+        return;
+    struct upkeep_row *row = upkeep_row(feed_upkeep(feed));
+    uint64_t wants = upkeep_settle(feed);
+    if (row->alarm_ms == wants)
+        return;
+    remove_alarm(applying, feed);
+    row->alarm_ms = wants;
+    if (wants != 0)
+        add_alarm(applying, applying->object);
 }
 
 static enum err apply_create(const struct applying *applying)
@@ -150,6 +190,7 @@ static enum err apply_drop(const struct applying *applying)
         return ERR_CORRUPT;
     touch(applying, applying->object);
     count_expires(applying, object_expiry(applying->object) > 0, false);
+    remove_alarm(applying, object_feed(applying->object));
     dirty_drop(store_dirty(applying->store), applying->object, store_side(applying->store));
     count_keys(applying, -1);
     return ERR_OK;
@@ -164,13 +205,17 @@ static enum err apply_rename(const struct applying *applying)
         return err;
     if (object_type(from) == OBJECT_NONE || object_type(to) != OBJECT_NONE)
         return ERR_CORRUPT;
-    if (object_type(from) == OBJECT_FEED)
+    const struct feed *feed = object_feed(from);
+    if (feed != NULL)
         touch_feed(applying);
     else
         touch(applying, from);
     touch(applying, to);
+    remove_alarm(applying, feed);
     *object_state(to) = *object_state(from);
     *object_state(from) = (struct object_state){.type = OBJECT_NONE};
+    if (feed != NULL && feed_upkeep(feed) != NULL && upkeep_row(feed_upkeep(feed))->alarm_ms != 0)
+        add_alarm(applying, to);
     count_keys(applying, 0);
     return ERR_OK;
 }
@@ -179,8 +224,12 @@ static enum err apply_rename(const struct applying *applying)
 static void forget(const struct applying *applying, struct object *object)
 {
     uint8_t side = store_side(applying->store);
-    if (object_feed(object) != NULL)
-        object_feed(object)->dropped = true;
+    struct feed *feed = object_feed(object);
+    remove_alarm(applying, feed);
+    if (feed != NULL)
+        feed->dropped = true;
+    if (feed != NULL && feed->groups != NULL)
+        dirty_forget_groups(store_dirty(applying->store), feed->groups, side);
     table_remove(&applying->keyspace->table, object);
     if (!list_empty(&object->links[side])) {
         list_remove(&object->links[side]);
@@ -285,6 +334,122 @@ static enum err apply_range_delete(const struct applying *applying)
     return ERR_OK;
 }
 
+static enum err apply_schedule(const struct applying *applying)
+{
+    const struct op *op = applying->op;
+    if (op->number != 0) {
+        enum err err = apply_create(applying);
+        if (err != ERR_OK)
+            return err;
+    }
+    if (object_type(applying->object) != OBJECT_FEED || op->id.ms == 0)
+        return ERR_CORRUPT;
+    struct feed *feed = touch_feed(applying);
+    if (op->id.seq <= upkeep_row(upkeep_of(feed))->delayed_last)
+        return ERR_CORRUPT;
+    store_grew(applying->store, upkeep_delay(feed, op->id, op->data));
+    return ERR_OK;
+}
+
+/* Whether there is a delayed entry of this handle, as far as memory knows. */
+static bool is_delayed(const struct applying *applying, struct id handle)
+{
+    const struct feed *feed = object_feed(applying->object);
+    const struct scheduled *row;
+    if (feed == NULL || upkeep_delayed(feed_upkeep(feed)) == NULL)
+        return false;
+    return upkeep_row(feed_upkeep(feed))->delayed > 0 &&
+           schedule_find(upkeep_delayed(feed_upkeep(feed)), handle, &row) != ERR_NOT_FOUND;
+}
+
+static enum err apply_due(const struct applying *applying)
+{
+    const struct op *op = applying->op;
+    if (!is_delayed(applying, op->id2))
+        return ERR_CORRUPT;
+    struct feed *feed = touch_feed(applying);
+    if (!id_less(feed_row(feed)->last_id, op->id))
+        return ERR_CORRUPT;
+    store_grew(applying->store, feed_append(feed, &(struct entry){op->id, op->data}));
+    store_grew(applying->store, upkeep_end_delay(feed, op->id2)); /* maybe with op->data */
+    return ERR_OK;
+}
+
+static enum err apply_cancel(const struct applying *applying)
+{
+    if (!is_delayed(applying, applying->op->id))
+        return ERR_CORRUPT;
+    store_grew(applying->store, upkeep_end_delay(touch_feed(applying), applying->op->id));
+    return ERR_OK;
+}
+
+static enum err apply_quiet(const struct applying *applying)
+{
+    if (object_type(applying->object) != OBJECT_FEED ||
+        feed_upkeep(object_feed(applying->object)) == NULL)
+        return ERR_CORRUPT;
+    upkeep_quiet(touch_feed(applying), applying->op->number);
+    return ERR_OK;
+}
+
+static enum err apply_policy(const struct applying *applying)
+{
+    struct policy policy;
+    enum err err = policy_decode(applying->op->data, &policy);
+    if (err == ERR_OK && applying->op->number != 0)
+        err = apply_create(applying);
+    if (err != ERR_OK)
+        return err;
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    upkeep_set_policy(touch_feed(applying), policy_create(&policy));
+    return ERR_OK;
+}
+
+static enum err apply_weighed(const struct applying *applying)
+{
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    return upkeep_weighed(touch_feed(applying), applying->op->data);
+}
+
+/* The feed's groups and policy move to a new feed: storage/op.h. */
+static enum err apply_renew(const struct applying *applying)
+{
+    struct object *object = applying->object;
+    if (object_type(object) != OBJECT_FEED || feed_row(object_feed(object))->length > 0)
+        return ERR_CORRUPT;
+    struct feed *old = touch_feed(applying);
+    struct feed_row row = *feed_row(old);
+    struct groups *groups = old->groups;
+    struct policy *policy = policy_ref(upkeep_policy(row.upkeep));
+    feed_row(old)->groups = 0; /* dropping leaves them alone */
+    old->groups = NULL;
+    remove_alarm(applying, old);
+    dirty_drop(store_dirty(applying->store), object, store_side(applying->store));
+    database_of(applying)->keys--;
+    enum err err = apply_create(applying);
+    CHECK(err == ERR_OK); /* there is no object now */
+    struct feed *feed = object_feed(object);
+    if (policy != NULL)
+        upkeep_set_policy(feed, policy);
+    feed_row(feed)->groups = row.groups;
+    feed_row(feed)->groups_slot = row.groups_slot;
+    feed->groups = groups;
+    return ERR_OK;
+}
+
+static enum err apply_to_group(const struct applying *applying)
+{
+    if (object_type(applying->object) != OBJECT_FEED)
+        return ERR_CORRUPT;
+    enum err err = keyspace_groups(applying->keyspace, applying->object);
+    if (err != ERR_OK)
+        return err;
+    touch_feed(applying);
+    return apply_group(applying->keyspace, applying->op, applying->object);
+}
+
 static enum err dispatch(const struct applying *applying)
 {
     switch (applying->op->kind) {
@@ -317,6 +482,29 @@ static enum err dispatch(const struct applying *applying)
         return apply_range_set(applying);
     case OP_RANGE_DELETE:
         return apply_range_delete(applying);
+    case OP_SCHEDULE:
+        return apply_schedule(applying);
+    case OP_DUE:
+        return apply_due(applying);
+    case OP_CANCEL:
+        return apply_cancel(applying);
+    case OP_QUIET:
+        return apply_quiet(applying);
+    case OP_POLICY:
+        return apply_policy(applying);
+    case OP_WEIGHED:
+        return apply_weighed(applying);
+    case OP_RENEW:
+        return apply_renew(applying);
+    case OP_GROUP_CREATE:
+    case OP_GROUP_SETID:
+    case OP_GROUP_DESTROY:
+    case OP_CONSUMER_CREATE:
+    case OP_CONSUMER_DELETE:
+    case OP_DELIVER:
+    case OP_ACK:
+    case OP_CLAIM:
+        return apply_to_group(applying);
     }
     return ERR_CORRUPT;
 }
@@ -331,5 +519,8 @@ enum err apply(struct keyspace *keyspace, const struct op *op, uint64_t lsn)
         if (err != ERR_OK)
             return err;
     }
-    return dispatch(&applying);
+    enum err err = dispatch(&applying);
+    if (err == ERR_OK)
+        settle_alarm(&applying);
+    return err;
 }

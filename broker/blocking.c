@@ -24,7 +24,8 @@ void blocking_start(struct blocking *blocking, const struct bytes *keys, size_t 
     blocking->waiter_count = count;
     for (size_t i = 0; i < count; i++) {
         blocking->waiters[i].blocking = blocking;
-        waiters_add(&broker->waiters, blocking->session->db, keys[i], &blocking->waiters[i].waiter);
+        waiters_add(&broker->waiters, blocking->session->db, keys[i], blocking->line,
+                    &blocking->waiters[i].waiter);
     }
     if (deadline_us > 0) {
         blocking->deadline.key = deadline_us;
@@ -64,6 +65,14 @@ void blocking_signal(struct broker *broker, unsigned db, struct bytes key)
              BLOCKING_SIGNALLED);
 }
 
+void blocking_signal_line(struct broker *broker, unsigned db, struct bytes key, struct bytes line)
+{
+    struct waiter *waiter = waiters_line_first(&broker->waiters, db, key, line);
+    if (waiter != NULL)
+        wake(broker, container_of(waiter, struct blocking_key, waiter)->blocking,
+             BLOCKING_SIGNALLED);
+}
+
 void blocking_signal_all(struct broker *broker, unsigned db)
 {
     for (struct list *link = broker->blocked.next; link != &broker->blocked; link = link->next) {
@@ -84,6 +93,11 @@ void blocking_serve(struct broker *broker)
         session_resume(blocking->session);
     }
     broker->serving = false;
+}
+
+void blocking_time_out(struct session *session)
+{
+    container_of(session->work, struct blocking, work)->end = BLOCKING_TIMED_OUT;
 }
 
 void blocking_expire(struct broker *broker, uint64_t now_us)

@@ -37,6 +37,8 @@ struct blocking {
     struct blocking_key *waiters; /* owned */
     size_t waiter_count;
     enum blocking_end end;
+    const struct bytes *line; /* of each key to stand in: a signal wakes the first only; NULL: none.
+                                 Borrowed. */
 };
 
 void blocking_init(struct blocking *blocking, struct session *session,
@@ -50,10 +52,15 @@ void blocking_stop(struct blocking *blocking);
 
 /* Something a blocked reader may wait for has happened to `key`. */
 void blocking_signal(struct broker *broker, unsigned db, struct bytes key);
+/* The same for the first one in a line of the key only. */
+void blocking_signal_line(struct broker *broker, unsigned db, struct bytes key, struct bytes line);
 /* The same for all keys of a database: it was swapped with another. */
 void blocking_signal_all(struct broker *broker, unsigned db);
 /* Resumes those who were signalled. */
 void blocking_serve(struct broker *broker);
+/* The session's blocking command has just begun to wait: its time is up already. Its next run finds
+ * that. */
+void blocking_time_out(struct session *session);
 /* Wakes those whose time is up. */
 void blocking_expire(struct broker *broker, uint64_t now_us);
 

@@ -12,6 +12,7 @@
 #include "broker/range_change.h"
 #include "broker/server.h"
 #include "broker/session.h"
+#include "broker/transaction.h"
 
 #include <assert.h>
 #include <unistd.h>
@@ -41,6 +42,17 @@ static enum err on_replay(void *context, const struct op *op)
 {
     struct broker *broker = context;
     return keyspace_replay(&broker->keyspace, op);
+}
+
+static void on_changed(void *context, const struct op *op, uint64_t lsn)
+{
+    struct broker *broker = context;
+    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED)
+        return; /* only the caretaker sees these */
+    if (!key_watches_empty(&broker->watches))
+        key_watch_changed(broker, op, lsn);
+    if (broker->tracking.client_count > 0)
+        tracking_changed(broker, op);
 }
 
 static void on_clean(void *context, struct object *object)
@@ -96,8 +108,13 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     heap_init(&broker->deadlines);
     keyspace_init(&broker->keyspace);
     expiry_init(&broker->expiry);
+    key_watches_init(&broker->watches);
+    tracking_init(&broker->tracking);
+    broker->keyspace.changed = on_changed;
+    broker->keyspace.changed_context = broker;
     fanout_init(&broker->fanout);
     keyspace_events_init(&broker->events, options->notify_keyspace_events);
+    caretaker_init(&broker->caretaker, broker);
     return broker;
 }
 
@@ -105,10 +122,13 @@ static void destroy(struct broker *broker)
 {
     if (broker->store != NULL)
         store_close(broker->store);
+    caretaker_deinit(&broker->caretaker);
     keyspace_events_deinit(&broker->events);
     fanout_deinit(&broker->fanout);
     expiry_deinit(&broker->expiry);
     keyspace_deinit(&broker->keyspace);
+    tracking_deinit(&broker->tracking);
+    key_watches_deinit(&broker->watches);
     heap_deinit(&broker->deadlines);
     waiters_deinit(&broker->waiters);
     buf_deinit(&broker->scratch);
@@ -235,14 +255,35 @@ void broker_after_command(struct broker *broker, struct session *session)
     if (broker->monitors > 0)
         monitor_feed(broker->server, session, broker_now_ms(broker));
     eviction_run(broker);
-    if (!list_empty(&broker->ready))
+    if (session->tracking != NULL)
+        tracking_after_command(session);
+    if (!list_empty(&broker->ready) && !transaction_runs(session))
         blocking_serve(broker);
 }
 
-void broker_leave_rooms(struct broker *broker, struct session *session)
+void broker_command_waits(struct broker *broker, struct session *session)
+{
+    (void)broker;
+    if (session->tracking != NULL)
+        tracking_waits(session);
+}
+
+void broker_forget(struct broker *broker, struct session *session)
 {
     if (session->subscriber.count > 0)
         fanout_leave_all(&broker->fanout, session);
+    broker_discard(broker, session);
+    tracking_stop(session);
+}
+
+void broker_discard(struct broker *broker, struct session *session)
+{
+    (void)broker;
+    if (session->transaction == NULL)
+        return;
+    key_watch_end(session);
+    transaction_clear(session);
+    transaction_drop_idle(session);
 }
 
 void broker_count_output_limit(struct broker *broker, uint64_t lost)
@@ -292,32 +333,40 @@ bool broker_turn_end(struct broker *broker)
     end_pause(broker);
     if (heap_first(&broker->deadlines) != NULL)
         blocking_expire(broker, clock_mono_us());
+    if (!list_empty(&broker->ready)) /* of a line whose first one went away */
+        blocking_serve(broker);
     if (has_room(broker))
         resume_all(&broker->room_waiters);
     if (!list_empty(&broker->fold_waiters))
         resume_all(&broker->fold_waiters);
     expiry_run(broker);
     eviction_run(broker);
-    bool more = store_turn_end(broker->store);
+    bool more = caretaker_work(&broker->caretaker);
+    more |= store_turn_end(broker->store);
     table_evict(&broker->keyspace.table, broker->options->resident_bytes, EVICT_PER_TURN);
     broker->now_ms = 0;
     return more || has_room(broker);
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
+/* The earlier of two deadlines, of which 0 is none. */
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-    return a > 0 && (b == 0 || a < b) ? a : b;
+    if (a == 0 || b == 0)
+        return a + b;
+    return a < b ? a : b;
 }
 
-uint64_t broker_deadline(const struct broker *broker)
+uint64_t broker_deadline(struct broker *broker)
 {
     const struct heap_node *node = heap_first(&broker->deadlines);
-    uint64_t deadline = sooner(node != NULL ? node->key : 0, expiry_deadline(broker));
+    uint64_t deadline =
+        earlier(node != NULL ? node->key : 0, caretaker_deadline(&broker->caretaker));
+    deadline = earlier(deadline, expiry_deadline(broker));
     if (broker->pause_until_ms == 0)
         return deadline;
     uint64_t now_ms = clock_wall_ms();
     uint64_t left_ms = broker->pause_until_ms > now_ms ? broker->pause_until_ms - now_ms : 0;
-    return sooner(deadline, clock_mono_us() + left_ms * 1000);
+    return earlier(deadline, clock_mono_us() + left_ms * 1000);
 }
 
 void broker_poll(struct broker *broker)

@@ -37,7 +37,7 @@ bool broker_growing(struct broker *broker);
 /* At the end of every turn of the loop. True: there is more to do, do not sleep. */
 bool broker_turn_end(struct broker *broker);
 /* When it must be called again at the latest, in clock_mono_us; 0: whenever something happens. */
-uint64_t broker_deadline(const struct broker *broker);
+uint64_t broker_deadline(struct broker *broker);
 
 /* The server that feeds it sessions; NULL in tests without sockets. */
 void broker_set_server(struct broker *broker, struct server *server);
@@ -68,8 +68,14 @@ uint64_t broker_durable(const struct broker *broker);
  * of the turn. */
 void broker_after_command(struct broker *broker, struct session *session);
 
-/* The session leaves all rooms: its connection is gone, or it was RESET. */
-void broker_leave_rooms(struct broker *broker, struct session *session);
+/* Called when a command waits. */
+void broker_command_waits(struct broker *broker, struct session *session);
+
+/* The session leaves all rooms, ends its transaction and tracks no keys: its connection is gone, or
+ * it was RESET. */
+void broker_forget(struct broker *broker, struct session *session);
+/* Ends the session's transaction, if it has one, without running it; it watches no key any more. */
+void broker_discard(struct broker *broker, struct session *session);
 /* A session is closed for its output; `lost` messages of it were not sent whole. */
 void broker_count_output_limit(struct broker *broker, uint64_t lost);
 

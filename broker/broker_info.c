@@ -34,6 +34,15 @@ static void rooms_info(const struct fanout *fanout, struct broker_info *out)
     out->drops = fanout->drops;
 }
 
+static void tracking_info(const struct tracking *tracking, struct broker_info *out)
+{
+    struct tracking_stats stats = tracking_stats(tracking);
+    out->tracking_clients = tracking->client_count;
+    out->tracked_keys = stats.keys;
+    out->tracked_items = stats.items;
+    out->tracked_prefixes = stats.prefixes;
+}
+
 void broker_info(struct broker *broker, struct broker_info *out)
 {
     struct store_stats stats;
@@ -70,6 +79,9 @@ void broker_info(struct broker *broker, struct broker_info *out)
     out->keyspace_hits = broker->keyspace.hits;
     out->keyspace_misses = broker->keyspace.misses;
     rooms_info(&broker->fanout, out);
+    out->watching_clients = broker->watches.sessions;
+    out->watched_keys = key_watches_count(&broker->watches);
+    tracking_info(&broker->tracking, out);
 }
 
 void broker_keyspace_info(struct broker *broker, unsigned db, struct keyspace_info *out)

@@ -5,11 +5,14 @@
 
 #include "base/heap.h"
 #include "broker/broker.h"
+#include "broker/caretaker.h"
 #include "broker/expiry.h"
 #include "broker/fanout.h"
 #include "broker/info.h"
+#include "broker/key_watch.h"
 #include "broker/keyspace.h"
 #include "broker/keyspace_events.h"
+#include "broker/tracking.h"
 #include "pubsub/waiters.h"
 
 struct read_job;
@@ -37,6 +40,10 @@ struct broker {
     struct fanout fanout; /* who is in which room */
     struct keyspace_events events;
     struct expiry expiry;
+    struct caretaker caretaker;
+
+    struct key_watches watches;
+    struct tracking tracking;
 
     uint64_t now_ms;          /* Unix time of this turn; 0: not asked for yet */
     struct waiters waiters;   /* blocked readers by key */

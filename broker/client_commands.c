@@ -8,6 +8,8 @@
 #include "broker/server.h"
 #include "broker/session.h"
 #include "broker/session_io.h"
+#include "broker/tracking.h"
+#include "broker/transaction.h"
 
 #include <inttypes.h>
 
@@ -70,8 +72,15 @@ static void add_flags(const struct session *session, struct buf *out)
         buf_addf(out, "O");
     if (session->output_class == OUTPUT_PUBSUB)
         buf_addf(out, "P");
+    if (transaction_is_open(session))
+        buf_addf(out, "x");
     if (session_waiting(session) && (session->command->flags & COMMAND_BLOCKING))
         buf_addf(out, "b");
+    if (session->tracking != NULL)
+        buf_addf(out, "t%s%s", session->tracking->redirect_broken ? "R" : "",
+                 session->tracking->mode.broadcast ? "B" : "");
+    if (session->transaction != NULL && session->transaction->touched)
+        buf_addf(out, "d");
     if (session_ending(session) == SESSION_FINISHING)
         buf_addf(out, "c");
     if (session->no_evict)
@@ -103,6 +112,15 @@ static void add_text(struct buf *out, const char *label, const struct buf *text)
     buf_add_bytes(out, buf_bytes(text));
 }
 
+static void add_transaction(const struct session *session, struct buf *out)
+{
+    const struct transaction *transaction = session->transaction;
+    long long queued = transaction_is_open(session) ? (long long)transaction->count : -1;
+
+    buf_addf(out, " multi=%lld watch=%zu", queued,
+             transaction != NULL ? transaction->watch_count : 0);
+}
+
 /* One line of CLIENT LIST: the fields of Redis 7.4 in its order, then Weir's own. */
 static void add_client(const struct session *session, struct buf *out)
 {
@@ -117,14 +135,18 @@ static void add_client(const struct session *session, struct buf *out)
     buf_addf(out, " age=%" PRIu64 " idle=%" PRIu64 " flags=", (now - session->created_us) / 1000000,
              (now - session->active_us) / 1000000);
     add_flags(session, out);
-    buf_addf(out, " db=%u sub=%u psub=%u ssub=%u multi=-1 watch=0", session->db,
-             rooms[ROOM_CHANNEL].count, rooms[ROOM_PATTERN].count, rooms[ROOM_SHARD].count);
-    buf_addf(out, " qbuf=%zu qbuf-free=0 argv-mem=%zu multi-mem=0", memory.input, memory.arguments);
+    buf_addf(out, " db=%u sub=%u psub=%u ssub=%u", session->db, rooms[ROOM_CHANNEL].count,
+             rooms[ROOM_PATTERN].count, rooms[ROOM_SHARD].count);
+    add_transaction(session, out);
+    buf_addf(out, " qbuf=%zu qbuf-free=0 argv-mem=%zu multi-mem=%zu", memory.input,
+             memory.arguments, memory.queued);
     buf_addf(out,
              " rbs=0 rbp=0 obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=", memory.output > 0,
              memory.output, memory.total, memory.output > 0 ? "rw" : "r");
     add_command_name(session, out);
-    buf_addf(out, " user=default redir=-1 resp=%d", session->reply.version);
+    buf_addf(out, " user=default redir=%" PRId64 " resp=%d",
+             session->tracking != NULL ? (int64_t)session->tracking->mode.redirect : -1,
+             session->reply.version);
     add_text(out, " lib-name=", &session->lib_name);
     add_text(out, " lib-ver=", &session->lib_version);
     buf_addf(out, " deliveries=%" PRIu64 "\n", session->deliveries);
@@ -423,26 +445,6 @@ static enum flow client_unblock_command(struct session *session)
     return FLOW_DONE;
 }
 
-static enum flow client_getredir_command(struct session *session)
-{
-    reply_integer(&session->reply, -1);
-    return FLOW_DONE;
-}
-
-static enum flow client_trackinginfo_command(struct session *session)
-{
-    struct reply *reply = &session->reply;
-    reply_map(reply, 3);
-    reply_bulk_string(reply, "flags");
-    reply_set(reply, 1);
-    reply_bulk_string(reply, "off");
-    reply_bulk_string(reply, "redirect");
-    reply_integer(reply, -1);
-    reply_bulk_string(reply, "prefixes");
-    reply_array(reply, 0);
-    return FLOW_DONE;
-}
-
 #define USER  (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE)
 #define ADMIN (USER | COMMAND_ADMIN)
 #define ROW(name, run, arity, flags, since, complexity, summary)                                   \
@@ -451,6 +453,8 @@ static enum flow client_trackinginfo_command(struct session *session)
     }
 
 const struct command_row client_subcommands[] = {
+    ROW("caching", client_caching_command, 3, USER, "6.0.0", "O(1)",
+        "Whether the keys of the next command are tracked"),
     ROW("getname", client_getname_command, 2, USER, "2.6.9", "O(1)", "Name of the connection"),
     ROW("getredir", client_getredir_command, 2, USER, "6.0.0", "O(1)",
         "Client that tracking is redirected to"),
@@ -472,6 +476,8 @@ const struct command_row client_subcommands[] = {
     ROW("setinfo", client_setinfo_command, 4, USER, "7.2.0", "O(1)",
         "Sets the name or version of the client's library"),
     ROW("setname", client_setname_command, 3, USER, "2.6.9", "O(1)", "Names the connection"),
+    ROW("tracking", client_tracking_command, -3, USER, "6.0.0", "O(N), N prefixes",
+        "Tells this client when keys that it caches change"),
     ROW("trackinginfo", client_trackinginfo_command, 2, USER, "6.2.0", "O(1)",
         "Whether and how keys are tracked for this client"),
     ROW("unblock", client_unblock_command, -3, ADMIN, "5.0.0", "O(log N), N connections",

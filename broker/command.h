@@ -41,8 +41,11 @@ enum command_flag {
     COMMAND_SUBSCRIBED = 1 << 12, /* allowed while a RESP2 client is subscribed */
     COMMAND_PUSHES = 1 << 13,     /* its replies are pushes: told whatever CLIENT REPLY says */
     COMMAND_UNNOTICED = 1 << 14,  /* asks about a key without a keymiss event */
-    COMMAND_DENYOOM = 1 << 15,    /* adds to keys: refused where a memory range is full */
-    COMMAND_NO_TOUCH = 1 << 16,   /* does not make a key used */
+    COMMAND_NO_MULTI = 1 << 15,   /* refused between MULTI and EXEC */
+    COMMAND_UNQUEUED = 1 << 16,   /* runs at once between MULTI and EXEC */
+    COMMAND_EXECUTES = 1 << 17,   /* EXEC: may change data when what is queued may */
+    COMMAND_DENYOOM = 1 << 18,    /* adds to keys: refused where a memory range is full */
+    COMMAND_NO_TOUCH = 1 << 19,   /* does not make a key used */
 };
 
 struct command_row {
@@ -66,8 +69,10 @@ extern const struct command_row stream_commands[];
 extern const struct command_row string_commands[];
 extern const struct command_row hash_commands[];
 extern const struct command_row range_commands[];
+extern const struct command_row feed_commands[];
 extern const struct command_row pubsub_commands[];
 extern const struct command_row room_commands[];
+extern const struct command_row transaction_commands[];
 
 /* All commands, numbered from 0 (subcommands are in their containers); NULL past the last. */
 const struct command_row *command_at(size_t index);

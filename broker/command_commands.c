@@ -2,6 +2,7 @@
 
 #include "base/glob.h"
 #include "broker/command_describe.h"
+#include "broker/command_keys.h"
 #include "broker/session.h"
 
 /* "get" or "client|setname"; row is NULL when there is none. */
@@ -167,35 +168,6 @@ static enum flow command_list_command(struct session *session)
     return FLOW_DONE;
 }
 
-/* Which arguments of a command line are keys: `count` of them, `step` apart, from `first` on. */
-struct key_span {
-    size_t first, count, step;
-};
-
-/* Behind the word STREAMS as many keys follow as ids. */
-static struct key_span movable_keys(const struct bytes *argv, size_t argc)
-{
-    for (size_t i = 1; i < argc; i++) {
-        size_t left = argc - i - 1;
-        if (bytes_equal_nocase(argv[i], BYTES("streams")) && left > 0 && left % 2 == 0)
-            return (struct key_span){i + 1, left / 2, 1};
-    }
-    return (struct key_span){0, 0, 1};
-}
-
-static struct key_span find_keys(const struct command_row *row, const struct bytes *argv,
-                                 size_t argc)
-{
-    if (row->flags & COMMAND_MOVABLE_KEYS)
-        return movable_keys(argv, argc);
-    size_t first = (size_t)row->first_key;
-    size_t last = row->last_key >= 0 ? (size_t)row->last_key : argc - (size_t)-row->last_key;
-    size_t step = row->key_step > 0 ? (size_t)row->key_step : 1;
-    if (first >= argc || last >= argc || last < first)
-        return (struct key_span){0, 0, 1};
-    return (struct key_span){first, (last - first) / step + 1, step};
-}
-
 static bool arity_fits(const struct command_row *row, size_t argc)
 {
     return row->arity >= 0 ? argc == (size_t)row->arity : argc >= (size_t)-row->arity;
@@ -221,7 +193,7 @@ static enum flow command_getkeys_command(struct session *session)
         reply_error(&session->reply, "ERR Invalid number of arguments specified for command");
         return FLOW_DONE;
     }
-    struct key_span keys = find_keys(row, argv, argc);
+    struct key_span keys = command_keys(row, argv, argc);
     if (keys.count == 0) {
         reply_error(&session->reply, "ERR Invalid arguments specified for command");
         return FLOW_DONE;

@@ -24,6 +24,7 @@ static const struct {
     {COMMAND_FAST, "fast"},
     {COMMAND_NO_AUTH, "no_auth"},
     {COMMAND_MOVABLE_KEYS, "movablekeys"},
+    {COMMAND_NO_MULTI, "no_multi"},
 };
 #define FLAG_WORDS (sizeof flag_words / sizeof flag_words[0])
 

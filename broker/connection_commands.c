@@ -207,7 +207,7 @@ static enum flow reset_command(struct session *session)
 {
     if (session->monitor)
         broker_monitor(session->broker, session, false);
-    broker_leave_rooms(session->broker, session);
+    broker_forget(session->broker, session);
     session->db = 0;
     session->reply.version = 2;
     session->reply_mode = REPLY_ON;
@@ -248,10 +248,10 @@ const struct command_row connection_commands[] = {
      "Chooses the protocol version, authenticates and names the connection", NULL},
     {"ping", ping_command, -1, COMMAND_FAST | COMMAND_SUBSCRIBED, 0, 0, 0, "connection", "1.0.0",
      "O(1)", "Answers PONG, or its argument", NULL},
-    {"quit", quit_command, -1, FIRST | COMMAND_SUBSCRIBED, 0, 0, 0, "connection", "1.0.0", "O(1)",
-     "Closes the connection after the replies to what was sent", NULL},
-    {"reset", reset_command, 1, FIRST | COMMAND_SUBSCRIBED, 0, 0, 0, "connection", "6.2.0", "O(1)",
-     "Puts the connection into the state of a new one", NULL},
+    {"quit", quit_command, -1, FIRST | COMMAND_SUBSCRIBED | COMMAND_UNQUEUED, 0, 0, 0, "connection",
+     "1.0.0", "O(1)", "Closes the connection after the replies to what was sent", NULL},
+    {"reset", reset_command, 1, FIRST | COMMAND_SUBSCRIBED | COMMAND_UNQUEUED, 0, 0, 0,
+     "connection", "6.2.0", "O(1)", "Puts the connection into the state of a new one", NULL},
     {"select", select_command, 2, COMMAND_FAST | COMMAND_LOADING | COMMAND_STALE, 0, 0, 0,
      "connection", "1.0.0", "O(1)", "Selects the database of the connection", NULL},
     {.name = NULL},

@@ -1,12 +1,14 @@
 /* dispatch: from arguments to a command's function, with Redis's checks in Redis's order:
  * known, number of arguments, authenticated, store in order, not in subscriber mode, not paused,
- * room in the log. */
+ * room in the log. Between MULTI and EXEC a command that passes is queued, and one that does not
+ * spoils the transaction. */
 #include <ctype.h>
 #include <stdio.h>
 
 #include "base/logger.h"
 #include "broker/broker.h"
 #include "broker/session_internal.h"
+#include "broker/transaction.h"
 
 /* How much of a client's own words an error repeats. */
 #define ECHO_BYTES_MAX 128
@@ -148,6 +150,14 @@ static bool reject_subscribed(struct session *session)
     return false;
 }
 
+/* True for EXEC of a transaction that writes, too. */
+static bool writes(const struct session *session)
+{
+    unsigned flags = session->command->flags;
+
+    return (flags & COMMAND_WRITE) || ((flags & COMMAND_EXECUTES) && transaction_writes(session));
+}
+
 static bool may_run(struct session *session)
 {
     if (!arity_fits(session) || session->command->run == NULL) {
@@ -157,7 +167,9 @@ static bool may_run(struct session *session)
     }
     if (!session->authenticated && !(session->command->flags & COMMAND_NO_AUTH))
         return reject(session, "NOAUTH Authentication required.");
-    if ((session->command->flags & COMMAND_WRITE) && broker_failed(session->broker))
+    if (transaction_is_open(session) && (session->command->flags & COMMAND_NO_MULTI))
+        return reject(session, "ERR Command not allowed inside a transaction");
+    if (writes(session) && broker_failed(session->broker))
         return reject(session, "MISCONF Errors writing to the commit log. Commands that may change "
                                "data are refused until a restart; see INFO persistence.");
     if (session->subscriber.count > 0 && session->reply.version == 2 &&
@@ -166,22 +178,65 @@ static bool may_run(struct session *session)
     return true;
 }
 
+/* EXEC was refused, for the reason that stands in the output: it ends its transaction, and says
+ * so. */
+static void abort_transaction(struct session *session)
+{
+    struct session_state *state = session_state(session);
+    struct buf reason;
+
+    buf_init(&reason);
+    buf_add(&reason, state->output.tail.data + state->reply_start,
+            state->output.tail.len - state->reply_start);
+    output_rewind(&state->output, state->reply_start);
+    const char *text = reason.data + 1; /* behind "-" */
+    size_t len = reason.len - 3;        /* and before the line's end */
+    if (memcmp(text, "ERR ", 4) == 0) {
+        text += 4;
+        len -= 4;
+    }
+    reply_error(&session->reply, "EXECABORT Transaction discarded because of: %.*s", (int)len,
+                text);
+    buf_deinit(&reason);
+    broker_discard(session->broker, session);
+}
+
+/* Finds the command and sees whether it may run now. */
+static bool check_command(struct session *session)
+{
+    if (session->command == NULL && !find_command(session)) {
+        transaction_reject(session);
+        return false;
+    }
+    bool executes = (session->command->flags & COMMAND_EXECUTES) != 0;
+    if (may_run(session))
+        return true;
+    if (executes)
+        abort_transaction(session);
+    else
+        transaction_reject(session);
+    return false;
+}
+
 static bool must_wait(const struct session *session)
 {
-    bool write = (session->command->flags & COMMAND_WRITE) != 0;
+    bool write = writes(session);
 
     return broker_paused(session->broker, write) || (write && broker_stalled(session->broker));
 }
 
 enum flow dispatch(struct session *session)
 {
-    if (session->command == NULL && !find_command(session))
-        return FLOW_DONE;
-    if (!may_run(session))
+    if (!check_command(session))
         return FLOW_DONE;
     if (must_wait(session)) {
         broker_wait_for_room(session->broker, session);
         return FLOW_WAIT;
+    }
+    if (transaction_is_open(session) && !(session->command->flags & COMMAND_UNQUEUED)) {
+        transaction_queue(session);
+        session->command = NULL; /* it was not run: nobody is told of it, and it is not counted */
+        return FLOW_DONE;
     }
     return session->command->run(session);
 }

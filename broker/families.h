@@ -8,6 +8,12 @@ extern const struct command_row client_subcommands[];
 extern const struct command_row config_subcommands[];
 extern const struct command_row command_subcommands[];
 
+/* Subcommands of CLIENT in a file of their own. */
+enum flow client_caching_command(struct session *session);
+enum flow client_getredir_command(struct session *session);
+enum flow client_tracking_command(struct session *session);
+enum flow client_trackinginfo_command(struct session *session);
+
 /* COMMAND without a subcommand. */
 enum flow command_command(struct session *session);
 

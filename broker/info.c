@@ -135,9 +135,11 @@ static void section_clients(struct source *source, struct buf *out)
     constants(out, "cluster_connections:0\r\n");
     number(out, "maxclients", (uint64_t)source->options->maxclients);
     number(out, "blocked_clients", count_blocked(broker_server(source->broker)));
-    constants(out, "tracking_clients:0\r\n");
+    number(out, "tracking_clients", source->info.tracking_clients);
     number(out, "pubsub_clients", source->info.subscribers);
+    number(out, "watching_clients", source->info.watching_clients);
     constants(out, "clients_in_timeout_table:0\r\n");
+    number(out, "total_watched_keys", source->info.watched_keys);
 }
 
 static uint64_t system_memory(void)
@@ -216,8 +218,10 @@ static void section_stats(struct source *source, struct buf *out)
     number(out, "pubsub_channels", info->channels);
     number(out, "pubsub_patterns", info->patterns);
     number(out, "pubsubshard_channels", info->shard_channels);
-    constants(out, "latest_fork_usec:0\r\ntotal_forks:0\r\ntracking_total_keys:0\r\n"
-                   "tracking_total_items:0\r\ntracking_total_prefixes:0\r\n");
+    constants(out, "latest_fork_usec:0\r\ntotal_forks:0\r\n");
+    number(out, "tracking_total_keys", info->tracked_keys);
+    number(out, "tracking_total_items", info->tracked_items);
+    number(out, "tracking_total_prefixes", info->tracked_prefixes);
     number(out, "client_output_buffer_limit_disconnections", info->output_limit_closes);
 }
 

@@ -15,6 +15,7 @@ void keys_drop(struct session *session, unsigned db, struct bytes key, struct ob
 {
     struct op op = {.kind = OP_DROP, .db = db, .key = key, .object = object};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+    blocking_signal(session->broker, db, key);
 }
 
 /* What one command drops is one commit record: bounded, so that it fits with what is there already.
@@ -149,6 +150,7 @@ static enum flow rename_key(struct session *session, bool only_if_free)
         keyspace_event(session, EVENT_NEW, "new", session->db, to);
         keyspace_event(session, EVENT_GENERIC, "rename_from", session->db, from);
         keyspace_event(session, EVENT_GENERIC, "rename_to", session->db, to);
+        blocking_signal(session->broker, session->db, from);
         blocking_signal(session->broker, session->db, to);
     }
     if (only_if_free)
@@ -182,11 +184,11 @@ static void flush(struct session *session, unsigned db)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
     session_gate(session, keyspace_database(keyspace, db)->lsn);
-    keyspace_forget_memory(keyspace, db);
-    if (keyspace_database(keyspace, db)->keys == 0)
+    if (keyspace_database(keyspace, db)->keys + keyspace_database(keyspace, db)->memory_keys == 0)
         return;
     struct op op = {.kind = OP_FLUSH, .db = db, .number = keyspace_next_space(keyspace)};
     session_gate(session, keyspace_write(keyspace, &op));
+    blocking_signal_all(session->broker, db);
 }
 
 /* [ASYNC|SYNC]: both are the same here. */

@@ -205,12 +205,13 @@ static uint64_t write_in_memory(struct keyspace *keyspace, const struct key_rang
 
 uint64_t keyspace_write(struct keyspace *keyspace, const struct op *op)
 {
-    if (!op_has_key(op->kind))
-        return write_durable(keyspace, op);
-    const struct key_range *range = keyspace_range(keyspace, op->db, op->key);
-    if (range->store == STORE_DURABLE)
-        return write_durable(keyspace, op);
-    return write_in_memory(keyspace, range, op);
+    const struct key_range *range =
+        op_has_key(op->kind) ? keyspace_range(keyspace, op->db, op->key) : NULL;
+    bool durable = range == NULL || range->store == STORE_DURABLE;
+    uint64_t lsn = durable ? write_durable(keyspace, op) : write_in_memory(keyspace, range, op);
+    if (keyspace->changed != NULL)
+        keyspace->changed(keyspace->changed_context, op, lsn);
+    return lsn;
 }
 
 void keyspace_forget_memory(struct keyspace *keyspace, unsigned db)

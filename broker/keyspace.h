@@ -34,6 +34,9 @@ struct keyspace {
     uint64_t hits;         /* looked up and there, in all ranges */
     uint64_t misses;
     uint64_t evictions;
+    /* Told of every write, after it is applied; NULL: nobody is. Not told by recovery. */
+    void (*changed)(void *context, const struct op *op, uint64_t lsn);
+    void *changed_context;
 };
 
 void keyspace_init(struct keyspace *keyspace);
@@ -57,6 +60,14 @@ void keyspace_plan(struct keyspace *keyspace, unsigned db, struct bytes key, str
 /* Makes the object from what was read. ERR_COLD: things have changed since, plan again. */
 MUST_CHECK enum err keyspace_take(struct keyspace *keyspace, unsigned db, struct bytes key,
                                   struct fetch *fetch);
+
+/* Makes sure that the groups of the object's feed are in memory, if it has any. ERR_COLD, ERR_IO,
+ * ERR_CORRUPT. */
+MUST_CHECK enum err keyspace_groups(struct keyspace *keyspace, struct object *object);
+/* They are cold: what to read, and what was read. ERR_COLD: plan again. */
+void keyspace_groups_plan(struct keyspace *keyspace, struct object *object, struct fetch *fetch);
+MUST_CHECK enum err keyspace_groups_take(struct keyspace *keyspace, struct object *object,
+                                         struct fetch *fetch);
 
 /* Counts a read of this key as a hit or a miss. */
 void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,

@@ -49,7 +49,7 @@ void keyspace_events_choose(struct keyspace_events *events, const char *letters)
 void keyspace_event(struct session *session, enum event_class class, const char *event, unsigned db,
                     struct bytes key);
 
-/* The same for what no command has done. */
+/* The same where no session is at work. */
 void keyspace_event_of(struct broker *broker, enum event_class class, const char *event,
                        unsigned db, struct bytes key);
 

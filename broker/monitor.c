@@ -49,11 +49,8 @@ void monitor_feed(struct server *server, const struct session *session, uint64_t
     write_line(&line, session, now_ms);
     struct session *at = NULL;
     while ((at = server_next_session(server, at)) != NULL) {
-        struct reply *reply = at->monitor ? session_push_begin(at) : NULL;
-        if (reply == NULL)
-            continue;
-        buf_add_bytes(reply->out, buf_bytes(&line));
-        session_push_end(at);
+        if (at->monitor) /* maybe the session itself, in the middle of its EXEC */
+            session_push(at, buf_bytes(&line));
     }
     buf_deinit(&line);
 }

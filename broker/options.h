@@ -69,6 +69,7 @@ struct output_limits {
 /* Together with one entry they stay below what a commit record may hold (broker.c). */
 #define OPTION_COMMIT_RECORD_BYTES_MAX (128 * OPTION_MB)
 #define OPTION_COPY_BYTES_MAX          (128 * OPTION_MB)
+#define OPTION_TRANSACTION_BYTES_MAX   (128 * OPTION_MB)
 
 #define EVICTION_POLICIES                                                                          \
     "volatile-lru volatile-lfu volatile-random volatile-ttl allkeys-lru allkeys-lfu "              \
@@ -91,7 +92,7 @@ struct output_limits {
 #define OPTION_TABLE(X)                                                                            \
     X(INTEGER, port, "port", "6379", FORM_RANGE(0, 65535), OPTION_AT_START,                        \
       "TCP port; 0 listens on none")                                                               \
-    X(WORDS, bind, "bind", "127.0.0.1 -::1", FORM_TEXT, OPTION_AT_START, \
+    X(WORDS, bind, "bind", "127.0.0.1 -::1", FORM_TEXT, OPTION_AT_START,                           \
       "addresses to listen on; one with a leading '-' may be missing on this machine")             \
     X(TEXT, dir, "dir", "./data", FORM_RANGE(1, OPTION_TEXT_MAX), OPTION_AT_START,                 \
       "directory of the data; made when missing")                                                  \
@@ -103,27 +104,32 @@ struct output_limits {
       "changed state in memory at which it is folded to disk")                                     \
     X(BYTES, resident_bytes, "resident-bytes", "128mb", FORM_RANGE(OPTION_MB, INT64_MAX), 0,       \
       "memory for unchanged objects; the least recently used leave first")                         \
-    X(BYTES, block_cache_bytes, "block-cache-bytes", "128mb", FORM_RANGE(OPTION_MB, INT64_MAX),    \
+    X(BYTES, block_cache_bytes, "block-cache-bytes", "64mb", FORM_RANGE(OPTION_MB, INT64_MAX),     \
       OPTION_AT_START, "memory for blocks read from disk")                                         \
-    X(BYTES, chunk_cache_bytes, "chunk-cache-bytes", "64mb", FORM_RANGE(0, INT64_MAX), 0,          \
+    X(BYTES, chunk_cache_bytes, "chunk-cache-bytes", "128mb", FORM_RANGE(0, INT64_MAX), 0,         \
       "memory for entries that were folded or read lately")                                        \
     X(BYTES, commit_record_bytes, "commit-record-bytes", "16mb",                                   \
-      FORM_RANGE(64 * OPTION_KB, OPTION_COMMIT_RECORD_BYTES_MAX), 0, \
+      FORM_RANGE(64 * OPTION_KB, OPTION_COMMIT_RECORD_BYTES_MAX), 0,                               \
       "writers wait while the open commit record holds more")                                      \
     X(INTEGER, background_threads, "background-threads", "2", FORM_RANGE(1, 64), OPTION_AT_START,  \
       "threads for compaction")                                                                    \
     X(BYTES, fold_write_rate, "fold-write-rate", "0", FORM_ANY, OPTION_AT_START,                   \
       "bytes a second that folding and compaction may write; 0 is no limit")                       \
-    X(BYTES, copy_bytes_max, "copy-bytes-max", "64mb", FORM_RANGE(0, OPTION_COPY_BYTES_MAX), 0, \
+    X(BYTES, copy_bytes_max, "copy-bytes-max", "64mb", FORM_RANGE(0, OPTION_COPY_BYTES_MAX), 0,    \
       "COPY refuses a feed that is larger")                                                        \
+    X(BYTES, transaction_bytes_max, "transaction-bytes-max", "64mb",                               \
+      FORM_RANGE(64 * OPTION_KB, OPTION_TRANSACTION_BYTES_MAX), 0,                                 \
+      "commands that one connection may queue for EXEC, and keys that it watches")                 \
     X(INTEGER, stream_node_max_entries, "stream-node-max-entries", "100", FORM_ANY, 0,             \
-      "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")       \
+      "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")        \
+    X(INTEGER, tracking_table_max_keys, "tracking-table-max-keys", "1000000", FORM_ANY, 0,         \
+      "keys that are remembered for clients that cache them; 0 is no limit")                       \
     X(BYTES, maxmemory, "maxmemory", "0", FORM_ANY, 0,                                             \
       "bytes of keys that all memory ranges together may have; 0: as their own budgets say")       \
     X(CHOICE, maxmemory_policy, "maxmemory-policy", "noeviction", FORM_WORDS(EVICTION_POLICIES),   \
       0, "which keys leave a memory range whose rule names no policy of its own")                  \
-    X(RULES, range, "range", "", FORM_TEXT, OPTION_AT_START, \
-      "database (* for all), prefix, durable or memory, [maxmemory N] [policy P]: where keys live")\
+    X(RULES, range, "range", "", FORM_TEXT, OPTION_AT_START,                                       \
+      "database (* for all), prefix, durable or memory, [maxmemory N] [policy P]: where keys are") \
     X(INTEGER, maxclients, "maxclients", "10000", FORM_RANGE(1, 1000000), 0,                       \
       "connections at a time; more are told so and closed")                                        \
     X(INTEGER, timeout, "timeout", "0", FORM_RANGE(0, INT32_MAX), 0,                               \
@@ -140,10 +146,10 @@ struct output_limits {
     X(LIMITS, client_output_buffer_limit, "client-output-buffer-limit",                            \
       "normal 1gb 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60", FORM_ANY, 0,                      \
       "class, hard limit, soft limit, seconds: unsent output that closes a connection")            \
-    X(INTEGER, rooms_per_connection, "rooms-per-connection", "1000000",                            \
-      FORM_RANGE(1, 1000000000), 0, "channels, patterns and watched rooms of one connection")      \
+    X(INTEGER, rooms_per_connection, "rooms-per-connection", "1000000", FORM_RANGE(1, 1000000000), \
+      0, "channels, patterns and watched rooms of one connection")                                 \
     X(EVENTS, notify_keyspace_events, "notify-keyspace-events", "", FORM_TEXT, 0,                  \
-      "classes of changes that are published, and how (K, E), in Redis's letters; empty: none")   \
+      "classes of changes that are published, and how (K, E), in Redis's letters; empty: none")    \
     X(TEXT, requirepass, "requirepass", "", FORM_TEXT, 0,                                          \
       "password that clients must give; empty: none")                                              \
     X(CHOICE, loglevel, "loglevel", "notice", FORM_WORDS("debug verbose notice warning nothing"),  \
@@ -217,7 +223,6 @@ struct output_limits {
     X(BOOL, io_threads_do_reads, "io-threads-do-reads", "no", FORM_ANY, OPTION_AT_START)           \
     X(INTEGER, hz, "hz", "10", FORM_RANGE(0, INT32_MAX), 0)                                        \
     X(BOOL, dynamic_hz, "dynamic-hz", "yes", FORM_ANY, 0)                                          \
-    X(INTEGER, tracking_table_max_keys, "tracking-table-max-keys", "1000000", FORM_ANY, 0)         \
     X(INTEGER, acllog_max_len, "acllog-max-len", "128", FORM_ANY, 0)                               \
     X(INTEGER, shutdown_timeout, "shutdown-timeout", "10", FORM_RANGE(0, INT32_MAX), 0)
 

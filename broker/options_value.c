@@ -191,7 +191,10 @@ enum err option_add_rules(struct options *options, const struct option_row *row,
     struct buf text;
     buf_init(&text);
     buf_add_bytes(&text, bytes_of_string(*member));
-    enum err err = range_rules_add(&text, words, count, why);
+    bool none = count == 1 && words[0].len == 0;
+    if (none)
+        buf_reset(&text, SIZE_MAX);
+    enum err err = none ? ERR_OK : range_rules_add(&text, words, count, why);
     if (err == ERR_OK)
         err = parse_text(row, buf_bytes(&text), member);
     buf_deinit(&text);

@@ -103,13 +103,12 @@ static void clear_arguments(struct parser *parser)
     parser->done = false;
 }
 
-struct bytes parser_wire(const struct parser *parser, size_t first, size_t count)
+struct bytes parser_wire(const struct bytes *argv, size_t first, size_t count)
 {
     if (count == 0)
         return (struct bytes){0};
-    CHECK(first < parser->argc && count <= parser->argc - first);
-    struct bytes from = parser->argv[first];
-    struct bytes to = parser->argv[first + count - 1];
+    struct bytes from = argv[first];
+    struct bytes to = argv[first + count - 1];
     const char *start = from.data - bulk_header_size(from.len);
 
     return bytes_of(start, (size_t)(to.data + to.len + 2 - start));

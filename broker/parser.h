@@ -76,8 +76,9 @@ void parser_keep(struct parser *parser);
  * which; nothing more will come. ERR_FULL: the command is larger than limits.input_bytes_max. */
 MUST_CHECK enum err parser_next(struct parser *parser);
 
-/* The wire form of arguments [first, first + count) of the current command. */
-struct bytes parser_wire(const struct parser *parser, size_t first, size_t count);
+/* The wire form of arguments [first, first + count) of a command that parser_next handed out, or of
+ * a copy whose arguments lie as it had them. */
+struct bytes parser_wire(const struct bytes *argv, size_t first, size_t count);
 
 /* Input that is kept or in the reader, not yet parsed. */
 static inline size_t parser_unparsed(const struct parser *parser)

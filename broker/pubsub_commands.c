@@ -4,6 +4,7 @@
 #include "base/glob.h"
 #include "broker/broker_internal.h"
 #include "broker/options.h"
+#include "broker/transaction.h"
 
 /* Longest name of a room, and longest pattern: what a key's longest name needs for its keyspace
  * channel. */
@@ -122,6 +123,10 @@ static enum flow punsubscribe_command(struct session *session)
 
 static enum flow ssubscribe_command(struct session *session)
 {
+    if (transaction_runs(session)) {
+        reply_error(&session->reply, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+        return FLOW_DONE;
+    }
     return pubsub_join(session, ROOM_SHARD, "ssubscribe");
 }
 

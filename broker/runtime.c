@@ -15,11 +15,15 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <uv.h>
 
 /* Open table files that RocksDB keeps; above it the least recently used are closed. */
 #define OPEN_FILES_MAX 512
+
+/* Other open files: the log's segments, RocksDB's own, listeners, pipes of threads. */
+#define OPEN_FILES_BESIDE 64
 
 /* A stop waits this long for clients to take their last replies. */
 #define STOP_PATIENCE_MS 2000
@@ -167,6 +171,20 @@ static enum err refuse(enum err err, const char *what, struct bytes detail)
     return err;
 }
 
+/* Raises the process's limit as far as `maxclients` needs, or the system lets it. */
+static void allow_open_files(uint64_t maxclients)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)maxclients + OPEN_FILES_MAX + OPEN_FILES_BESIDE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        LOG(LOG_WARNING, "few open files", "allowed=%llu wanted=%llu maxclients=%llu",
+            (unsigned long long)limit.rlim_cur, (unsigned long long)wanted,
+            (unsigned long long)maxclients);
+}
+
 static enum err open_ranges(struct runtime *runtime)
 {
     const struct options *options = runtime->options;
@@ -248,6 +266,7 @@ static enum err listen_and_serve(struct runtime *runtime)
 enum err runtime_run(struct options *options)
 {
     struct runtime runtime = {.options = options};
+    allow_open_files((uint64_t)options->maxclients);
     enum err err = open_data(&runtime);
     if (err == ERR_OK)
         err = open_broker(&runtime);

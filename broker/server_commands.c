@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "broker/info.h"
 #include "broker/session.h"
+#include "broker/transaction.h"
 #include "broker/version.h"
 
 static enum flow info_command(struct session *session)
@@ -125,6 +126,10 @@ static enum flow shutdown_command(struct session *session)
 
 static enum flow monitor_command(struct session *session)
 {
+    if (transaction_runs(session)) {
+        reply_error(&session->reply, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+        return FLOW_DONE;
+    }
     reply_status(&session->reply, "OK");
     if (!session->monitor)
         broker_monitor(session->broker, session, true);
@@ -350,9 +355,9 @@ const struct command_row server_commands[] = {
         "Cluster only"),
     ROW("role", role_command, 1, COMMAND_ADMIN | COMMAND_FAST | USER, "2.8.12", "O(1)",
         "Role in replication, offset and replicas"),
-    ROW("save", save_command, 1, COMMAND_ADMIN | COMMAND_NOSCRIPT, "1.0.0", "O(N), N changes",
-        "Folds what has changed in memory and waits for it"),
-    ROW("shutdown", shutdown_command, -1, ADMIN, "1.0.0", "O(N), N changes",
+    ROW("save", save_command, 1, COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_NO_MULTI, "1.0.0",
+        "O(N), N changes", "Folds what has changed in memory and waits for it"),
+    ROW("shutdown", shutdown_command, -1, ADMIN | COMMAND_NO_MULTI, "1.0.0", "O(N), N changes",
         "Folds, closes all connections and ends the server"),
     CONTAINER("slowlog", "server", "2.2.12", "Commands about slow commands", slowlog_subcommands),
     ROW("time", time_command, 1, COMMAND_FAST | ANY_TIME, "2.6.0", "O(1)",

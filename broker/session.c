@@ -8,6 +8,7 @@
 #include "broker/conn.h"
 #include "broker/options.h"
 #include "broker/session_internal.h"
+#include "broker/transaction.h"
 
 /* An idle session gives its buffers back after this time. */
 #define IDLE_US 2000000
@@ -86,7 +87,7 @@ void session_close(struct session *session)
 
     CHECK(!state->closed);
     session_hold(session);
-    broker_leave_rooms(session->broker, session);
+    broker_forget(session->broker, session);
     state->closed = true;
     state->ending = SESSION_ABORTED;
     session->conn = NULL;
@@ -132,6 +133,11 @@ enum session_end session_ending(const struct session *session)
 bool session_waiting(const struct session *session)
 {
     return session_state_const(session)->waiting;
+}
+
+bool session_running(const struct session *session)
+{
+    return session_state_const(session)->running;
 }
 
 /* ---- output ---- */
@@ -180,6 +186,11 @@ static void check_limits(struct session_state *state)
         else if (now_us - state->over_soft_us > limit->soft_seconds * 1000000)
             abort_over_limit(state, "soft");
     }
+}
+
+void session_check_output(struct session *session)
+{
+    check_limits(session_state(session));
 }
 
 struct reply *session_push_begin(struct session *session)
@@ -264,7 +275,8 @@ void session_output_sent(struct session *session, size_t size)
 
 struct bytes session_wire(const struct session *session, size_t first, size_t count)
 {
-    return parser_wire(&session_state_const(session)->parser, first, count);
+    CHECK(first <= session->argc && count <= session->argc - first);
+    return parser_wire(session->argv, first, count);
 }
 
 static void take_reply_back(struct session_state *state)
@@ -349,10 +361,12 @@ static void run_command(struct session_state *state)
     else
         finish_reply(state);
     release_pushed(state);
-    if (flow == FLOW_WAIT)
-        state->waiting = true;
-    else
+    if (flow == FLOW_DONE) {
         finish_command(state);
+        return;
+    }
+    state->waiting = true;
+    broker_command_waits(state->session.broker, &state->session);
 }
 
 static bool can_run(const struct session_state *state)
@@ -493,11 +507,12 @@ struct session_memory session_memory(const struct session *session)
     struct session_memory memory = {
         .input = parser_unparsed(&state->parser),
         .arguments = state->parser.wire.len,
+        .queued = session->transaction != NULL ? session->transaction->bytes : 0,
         .output = output_size(&state->output),
     };
 
     memory.total = sizeof(*state) + parser_memory(&state->parser) + state->output.head.cap +
                    state->output.tail.cap + session->name.cap + session->lib_name.cap +
-                   session->lib_version.cap;
+                   session->lib_version.cap + memory.queued;
     return memory;
 }

@@ -31,6 +31,8 @@
 
 struct broker;
 struct conn;
+struct tracking_client;
+struct transaction;
 
 /* What a waiting command remembers. Embedded first in the command's own struct. */
 struct work {
@@ -67,9 +69,11 @@ struct session {
     bool no_evict;
     bool no_touch;
     enum reply_mode reply_mode;
-    struct subscriber subscriber; /* its rooms; changed by broker/fanout.h only */
-    unsigned output_class;        /* enum output_class of options.h */
-    struct buf name;              /* CLIENT SETNAME, SETINFO; empty: none */
+    struct transaction *transaction; /* NULL: it neither queues nor watches */
+    struct tracking_client *tracking; /* NULL: it does not track keys */
+    struct subscriber subscriber;    /* its rooms; changed by broker/fanout.h only */
+    unsigned output_class;           /* enum output_class of options.h */
+    struct buf name;                 /* CLIENT SETNAME, SETINFO; empty: none */
     struct buf lib_name;
     struct buf lib_version;
 
@@ -103,6 +107,13 @@ struct reply *session_push_begin(struct session *session);
 /* After the writing: sees to the output limits. */
 void session_push_end(struct session *session);
 
+/* True inside of the session's own command. */
+bool session_running(const struct session *session);
+
+/* Cuts the session off if its output has grown over its limit; for a command that writes several
+ * replies. */
+void session_check_output(struct session *session);
+
 /* Runs the waiting command again, at once, and then what the client sent meanwhile. Never from
  * inside a command. */
 void session_resume(struct session *session);
@@ -126,6 +137,7 @@ void session_abort(struct session *session);
 struct session_memory {
     size_t input;     /* received, not yet parsed: qbuf */
     size_t arguments; /* of the current command: argv-mem */
+    size_t queued;    /* for EXEC, watched keys included: multi-mem */
     size_t output;    /* not yet sent: oll, omem */
     size_t total;     /* capacities of all of them: tot-mem */
 };

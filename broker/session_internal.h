@@ -1,4 +1,4 @@
-/* session_internal: what a session keeps for itself. For session.c and dispatch.c. */
+/* session_internal: what a session keeps for itself. For session.c, dispatch.c and EXEC. */
 #ifndef WEIR_BROKER_SESSION_INTERNAL_H
 #define WEIR_BROKER_SESSION_INTERNAL_H
 

@@ -14,6 +14,9 @@
 #define LIMIT_DEFAULT 10000
 #define LIMIT_MAX     1000000
 
+/* Deadlines are in microseconds, of a clock that started not long ago. */
+#define TIMEOUT_MS_MAX (INT64_MAX / 2000)
+
 bool stream_word(const struct session *session, size_t index, const char *word)
 {
     return bytes_equal_nocase(session->argv[index], bytes_of_string(word));
@@ -87,6 +90,40 @@ bool stream_id(struct session *session, size_t index, uint64_t missing_seq, stru
     return parse_id(session->argv[index], missing_seq, out, NULL) || invalid_id(session);
 }
 
+bool stream_is_id(const struct session *session, size_t index)
+{
+    struct id id;
+    return parse_id(session->argv[index], 0, &id, NULL);
+}
+
+bool stream_ids(struct session *session, size_t first, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct id id;
+        if (!stream_id(session, first + i, 0, &id))
+            return false;
+        buf_add(out, &id, sizeof(id));
+    }
+    return true;
+}
+
+bool stream_timeout(struct session *session, size_t index, int64_t *out)
+{
+    if (!bytes_to_i64(session->argv[index], out)) {
+        reply_error(&session->reply, "ERR timeout is not an integer or out of range");
+        return false;
+    }
+    if (*out < 0) {
+        reply_error(&session->reply, "ERR timeout is negative");
+        return false;
+    }
+    if (*out > TIMEOUT_MS_MAX) {
+        reply_error(&session->reply, "ERR timeout is out of range");
+        return false;
+    }
+    return true;
+}
+
 /* One end; *exclusive: not part of the interval. */
 static bool interval_end(struct session *session, size_t index, uint64_t missing_seq,
                          struct id *out, bool *exclusive)
@@ -103,16 +140,23 @@ static bool interval_end(struct session *session, size_t index, uint64_t missing
     return parse_id(text, missing_seq, out, NULL) || invalid_id(session);
 }
 
+bool stream_from(struct session *session, size_t index, struct id *from)
+{
+    bool exclusive;
+    if (!interval_end(session, index, 0, from, &exclusive))
+        return false;
+    if (!exclusive || id_next(from))
+        return true;
+    reply_error(&session->reply, "ERR invalid start ID for the interval");
+    return false;
+}
+
 bool stream_interval(struct session *session, size_t start, size_t end, struct id *from,
                      struct id *to)
 {
     bool exclusive;
-    if (!interval_end(session, start, 0, from, &exclusive))
+    if (!stream_from(session, start, from))
         return false;
-    if (exclusive && !id_next(from)) {
-        reply_error(&session->reply, "ERR invalid start ID for the interval");
-        return false;
-    }
     if (!interval_end(session, end, UINT64_MAX, to, &exclusive))
         return false;
     if (exclusive && !id_prev(to)) {
@@ -231,6 +275,36 @@ static bool parse_add_id(struct session *session, size_t at, struct stream_add *
     return true;
 }
 
+/* Takes in DELAY or AT at *at, if it is one, and moves *at to its argument. False: replied. */
+static bool parse_delay(struct session *session, size_t *at, struct stream_add *add, bool *taken)
+{
+    bool is_at = stream_word(session, *at, "at");
+    *taken = *at + 1 < session->argc && (is_at || stream_word(session, *at, "delay"));
+    if (!*taken)
+        return true;
+    if (add->delayed) {
+        reply_error(&session->reply,
+                    "ERR syntax error, DELAY and AT can be given once, and one of them only");
+        return false;
+    }
+    add->delayed = true;
+    add->at = is_at;
+    return stream_integer(session, ++*at, &add->delay_ms);
+}
+
+/* What an entry that is added later cannot be told now. */
+static bool finish_delay(struct session *session, const struct stream_add *add)
+{
+    const char *error = NULL;
+    if (add->delayed && add->has_id)
+        error = "ERR DELAY and AT need the id *: the entry gets its id when it is due";
+    else if (add->delayed && add->trim.kind != TRIM_NONE)
+        error = "ERR DELAY and AT cannot be combined with MAXLEN and MINID: use FEED.POLICY";
+    if (error != NULL)
+        reply_error(&session->reply, "%s", error);
+    return error == NULL;
+}
+
 bool stream_parse_add(struct session *session, struct stream_add *out)
 {
     struct trim_args args = {0};
@@ -239,6 +313,8 @@ bool stream_parse_add(struct session *session, struct stream_add *out)
     for (; at < session->argc && !bytes_equal(session->argv[at], BYTES("*")); at++) {
         bool taken;
         if (!parse_option(session, &at, &args, &taken))
+            return false;
+        if (!taken && !parse_delay(session, &at, &add, &taken))
             return false;
         if (!taken && !stream_word(session, at, "nomkstream"))
             break;
@@ -257,6 +333,8 @@ bool stream_parse_add(struct session *session, struct stream_add *out)
         reply_error(&session->reply, "ERR The ID specified in XADD must be greater than 0-0");
         return false;
     }
+    if (!finish_delay(session, &add))
+        return false;
     *out = add;
     return true;
 }

@@ -16,6 +16,18 @@ bool stream_integer(struct session *session, size_t index, int64_t *out);
  * zeros and the like are let through. */
 bool stream_id(struct session *session, size_t index, uint64_t missing_seq, struct id *out);
 
+/* True when argument `index` is one of those. */
+bool stream_is_id(const struct session *session, size_t index);
+
+/* `count` ids from argument `first` on, as struct id each. */
+bool stream_ids(struct session *session, size_t first, size_t count, struct buf *out);
+
+/* Argument `index` as the time for which a command blocks. */
+bool stream_timeout(struct session *session, size_t index, int64_t *out);
+
+/* The lower end of an interval alone. */
+bool stream_from(struct session *session, size_t index, struct id *from);
+
 /* An end of an interval: "-", "+", an id, or "(" and an id, which is not part of it. */
 bool stream_interval(struct session *session, size_t start, size_t end, struct id *from,
                      struct id *to);
@@ -23,9 +35,12 @@ bool stream_interval(struct session *session, size_t start, size_t end, struct i
 /* The options of XADD and XTRIM up to what is not one of them. */
 struct stream_add {
     struct trim trim;
-    bool no_create; /* NOMKSTREAM */
-    bool has_id;    /* not "*" */
-    bool has_seq;   /* not "ms-*" */
+    bool no_create;   /* NOMKSTREAM */
+    bool delayed;     /* DELAY or AT: */
+    int64_t delay_ms; /* from now, or, */
+    bool at;          /* in Unix time */
+    bool has_id;      /* not "*" */
+    bool has_seq;     /* not "ms-*" */
     struct id id;
     size_t fields; /* index of the first field */
 };

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "broker/broker_internal.h"
+#include "broker/group_info.h"
 #include "broker/stream_args.h"
 #include "broker/stream_reading.h"
 
@@ -17,7 +18,9 @@ struct info_work {
     int64_t count;
     unsigned open;           /* readings begun */
     unsigned done;           /* readings that have everything */
-    struct reading parts[2]; /* the first entry and the last one; with FULL the entries */
+    bool groups_open;
+    struct group_info groups; /* with FULL */
+    struct reading parts[2];  /* the first entry and the last one; with FULL the entries */
 };
 
 static void info_work_destroy(struct work *work)
@@ -25,6 +28,8 @@ static void info_work_destroy(struct work *work)
     struct info_work *info = container_of(work, struct info_work, work);
     for (unsigned i = 0; i < info->open; i++)
         reading_end(&info->parts[i], info->session);
+    if (info->groups_open)
+        group_info_end(&info->groups);
     mem_free(info);
 }
 
@@ -79,6 +84,24 @@ static enum access read_parts(struct session *session, struct info_work *info, s
     return ACCESS_READY;
 }
 
+/* Reads what FULL shows of the groups. */
+static enum access read_groups(struct session *session, struct info_work *info,
+                               struct object *object)
+{
+    if (!info->full)
+        return ACCESS_READY;
+    if (!info->groups_open)
+        group_info_begin(&info->groups, feed_groups(object), (uint64_t)info->count);
+    info->groups_open = true;
+    enum err err = group_info_step(&info->groups, session, feed_row(object_feed(object)));
+    if (err == ERR_COLD)
+        return ACCESS_WAIT;
+    if (err == ERR_OK)
+        return ACCESS_READY;
+    access_error(session, err);
+    return ACCESS_FAILED;
+}
+
 static void reply_id_text(struct reply *reply, struct id id)
 {
     char text[ID_TEXT_MAX];
@@ -109,7 +132,7 @@ static void field_entry(struct reply *reply, const char *name, const struct read
 /* Redis keeps a radix tree with a key for each node; the like here are chunks, which nobody counts.
  */
 static void reply_info(struct session *session, const struct info_work *info,
-                       const struct feed_row *row)
+                       const struct feed_row *row, const struct groups *groups)
 {
     struct reply *reply = &session->reply;
     reply_map(reply, info->full ? 9 : 10);
@@ -124,9 +147,9 @@ static void reply_info(struct session *session, const struct info_work *info,
         reply_bulk_string(reply, "entries");
         reading_reply(&info->parts[0], reply);
         reply_bulk_string(reply, "groups");
-        reply_array(reply, 0);
+        group_info_reply(&info->groups, reply);
     } else {
-        field_integer(reply, "groups", 0);
+        field_integer(reply, "groups", groups != NULL ? groups->roster.count : 0);
         field_entry(reply, "first-entry", &info->parts[0]);
         field_entry(reply, "last-entry", &info->parts[1]);
     }
@@ -146,7 +169,7 @@ static struct info_work *info_work_of(struct session *session)
 enum flow xinfo_stream_command(struct session *session)
 {
     struct object *object;
-    enum access access = access_feed(session, session->argv[2], &object);
+    enum access access = access_groups(session, session->argv[2], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     struct feed *feed = object_feed(object);
@@ -162,7 +185,9 @@ enum flow xinfo_stream_command(struct session *session)
         return FLOW_DONE;
     access = read_parts(session, info, feed);
     if (access == ACCESS_READY)
-        reply_info(session, info, feed_row(feed));
+        access = read_groups(session, info, object);
+    if (access == ACCESS_READY)
+        reply_info(session, info, feed_row(feed), feed_groups(object));
     return access_flow(access);
 }
 
@@ -170,6 +195,10 @@ enum flow xinfo_help_command(struct session *session)
 {
     static const char *const lines[] = {
         "XINFO <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CONSUMERS <key> <groupname>",
+        "    Show consumers of <groupname>.",
+        "GROUPS <key>",
+        "    Show the stream consumer groups.",
         "STREAM <key> [FULL [COUNT <count>]",
         "    Show information about a stream.",
         "HELP",

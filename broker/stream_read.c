@@ -9,9 +9,6 @@
 #include "broker/stream_args.h"
 #include "broker/stream_reading.h"
 
-/* Deadlines are in microseconds, of a clock that started not long ago. */
-#define TIMEOUT_MS_MAX (INT64_MAX / 2000)
-
 enum flow xlen_command(struct session *session)
 {
     struct object *object;
@@ -230,23 +227,6 @@ static void read_work_destroy(struct work *work)
     mem_free(read);
 }
 
-static bool parse_timeout(struct session *session, size_t index, int64_t *out)
-{
-    if (!bytes_to_i64(session->argv[index], out)) {
-        reply_error(&session->reply, "ERR timeout is not an integer or out of range");
-        return false;
-    }
-    if (*out < 0) {
-        reply_error(&session->reply, "ERR timeout is negative");
-        return false;
-    }
-    if (*out > TIMEOUT_MS_MAX) {
-        reply_error(&session->reply, "ERR timeout is out of range");
-        return false;
-    }
-    return true;
-}
-
 /* STREAMS at `index`: keys, then as many ids. */
 static bool parse_streams(struct session *session, size_t index, struct read_work *read)
 {
@@ -275,7 +255,7 @@ static bool parse_read(struct session *session, struct read_work *read)
     for (size_t i = 1; i < session->argc; i++) {
         size_t more = session->argc - i - 1;
         if (stream_word(session, i, "block") && more > 0) {
-            if (!parse_timeout(session, ++i, &read->timeout_ms))
+            if (!stream_timeout(session, ++i, &read->timeout_ms))
                 return false;
         } else if (stream_word(session, i, "count") && more > 0) {
             if (!stream_integer(session, ++i, &read->count))

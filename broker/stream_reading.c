@@ -77,6 +77,8 @@ enum err reading_step(struct reading *reading, struct session *session)
             return ERR_FULL;
         }
         reading->last = entry.id;
+        if (reading->ids != NULL)
+            buf_add(reading->ids, &entry.id, sizeof(entry.id));
         reading->count++;
     }
     feed_cursor_pause(&reading->cursor);

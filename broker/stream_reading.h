@@ -18,6 +18,7 @@ struct reading {
     uint64_t count;     /* entries so far */
     struct buf entries; /* of them */
     struct id last;     /* id of the newest one in `entries`; 0-0: none yet */
+    struct buf *ids;    /* gets the id of each, as struct id; NULL: not wanted */
 };
 
 /* Takes a reference of `feed`. `limit` 0: no limit. */

@@ -7,6 +7,7 @@
 #include "broker/blocking.h"
 #include "broker/broker_internal.h"
 #include "broker/stream_args.h"
+#include "storage/upkeep.h"
 
 /* A command that had to read before it could decide. */
 struct plan_work {
@@ -186,6 +187,42 @@ static void add_entry(struct session *session, const struct stream_add *add, str
     keyspace_event(session, EVENT_STREAM, "xadd", session->db, session->argv[1]);
 }
 
+/* When the entry is due; false: replied. */
+static bool due_time(struct session *session, const struct stream_add *add, uint64_t *out)
+{
+    uint64_t now_ms = broker_now_ms(session->broker);
+    uint64_t max_ms = add->at ? now_ms + UPKEEP_MS_MAX : UPKEEP_MS_MAX;
+    if (add->delay_ms < (add->at ? 1 : 0) || (uint64_t)add->delay_ms > max_ms) {
+        reply_error(&session->reply, "ERR %s is out of range", add->at ? "AT" : "DELAY");
+        return false;
+    }
+    *out = (uint64_t)add->delay_ms + (add->at ? 0 : now_ms);
+    return true;
+}
+
+/* Has the entry added later; its handle is the reply. */
+static void delay_entry(struct session *session, const struct stream_add *add,
+                        struct object *object)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    struct buf *fields = &session->broker->scratch;
+    struct op op = {
+        .kind = OP_SCHEDULE, .db = session->db, .key = session->argv[1], .object = object};
+    if (!due_time(session, add, &op.id.ms))
+        return;
+    const struct feed *feed = object_feed(object);
+    bool has_upkeep = feed != NULL && feed_upkeep(feed) != NULL;
+    op.id.seq = has_upkeep ? upkeep_row(feed_upkeep(feed))->delayed_last + 1 : 1;
+    op.number = feed == NULL ? keyspace_next_feed(keyspace) : 0;
+    fields->len = 0;
+    entry_fields(session, add->fields, fields);
+    op.data = buf_bytes(fields);
+    session_gate(session, keyspace_write(keyspace, &op));
+    if (op.number != 0)
+        keyspace_event(session, EVENT_NEW, "new", session->db, session->argv[1]);
+    reply_id(session, op.id);
+}
+
 static void trim_entries(struct session *session, struct object *object, struct id first,
                          uint64_t removed)
 {
@@ -218,6 +255,10 @@ enum flow xadd_command(struct session *session)
     struct feed *feed = object_feed(object);
     if (feed == NULL && add.no_create) {
         reply_null(&session->reply);
+        return FLOW_DONE;
+    }
+    if (add.delayed) {
+        delay_entry(session, &add, object);
         return FLOW_DONE;
     }
     if (!next_id(session, &add, feed != NULL ? feed_row(feed)->last_id : ID_MIN, &id))
@@ -286,17 +327,6 @@ static void erase_entries(struct session *session, struct object *object,
     keyspace_event(session, EVENT_STREAM, "xdel", session->db, session->argv[1]);
 }
 
-static bool parse_ids(struct session *session, struct buf *out)
-{
-    for (size_t i = 2; i < session->argc; i++) {
-        struct id id;
-        if (!stream_id(session, i, 0, &id))
-            return false;
-        buf_add(out, &id, sizeof(id));
-    }
-    return true;
-}
-
 /* The plan of XDEL, begun or gone on with. */
 static struct plan_work *erase_plan_of(struct session *session, struct feed *feed)
 {
@@ -306,7 +336,7 @@ static struct plan_work *erase_plan_of(struct session *session, struct feed *fee
     struct plan_work *plan = plan_work_of(session);
     if (plan->planned)
         return plan;
-    if (!parse_ids(session, &plan->ids))
+    if (!stream_ids(session, 2, session->argc - 2, &plan->ids))
         return NULL;
     plan->planned = true;
     erase_plan_init(&plan->erase, feed, store_ranges(session->broker->store),
@@ -404,10 +434,11 @@ static bool setid_allowed(struct session *session, const struct setid *setid,
 static void renew_feed(struct session *session, struct object *object)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
-    struct op op = {.kind = OP_DROP, .db = session->db, .key = session->argv[1], .object = object};
-    keyspace_write(keyspace, &op);
-    op.kind = OP_CREATE;
-    op.number = keyspace_next_feed(keyspace);
+    struct op op = {.kind = OP_RENEW,
+                    .db = session->db,
+                    .key = session->argv[1],
+                    .object = object,
+                    .number = keyspace_next_feed(keyspace)};
     keyspace_write(keyspace, &op);
 }
 
@@ -432,8 +463,14 @@ enum flow xsetid_command(struct session *session)
     struct feed_row row = *feed_row(feed);
     if (!setid_allowed(session, &setid, &row, top))
         return FLOW_DONE;
-    if (row.length == 0 && id_less(setid.last, row.stored_id))
+    if (row.length == 0 && id_less(setid.last, row.stored_id)) {
+        if (upkeep_delayed(row.upkeep) != NULL && upkeep_row(row.upkeep)->delayed > 0) {
+            reply_error(&session->reply,
+                        "ERR the last id cannot go down while entries are delayed");
+            return FLOW_DONE;
+        }
         renew_feed(session, object);
+    }
     struct op op = {.kind = OP_SETID,
                     .db = session->db,
                     .key = session->argv[1],

@@ -353,6 +353,19 @@ void chunk_shelf_add(struct chunk_shelf *shelf, struct cached_chunk *chunk, cons
     evict(shelf->cache);
 }
 
+void chunk_shelf_add_span(struct chunk_shelf *shelf, struct cached_chunk *chunk, struct id first,
+                          struct id last)
+{
+    CHECK(chunk->shelf == NULL);
+    chunk->first = first;
+    chunk->last = last;
+    if (!chunk_shelf_takes(shelf, chunk->len) || !clear_span(shelf, chunk))
+        return;
+    cached_chunk_ref(chunk);
+    enter(shelf, chunk);
+    evict(shelf->cache);
+}
+
 /* ---- what was folded ---- */
 
 /* Adds a piece to the chunk that it continues, when that is here and nobody reads it. */

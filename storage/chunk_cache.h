@@ -92,6 +92,11 @@ void cached_chunk_unref(struct cached_chunk *chunk);
 void chunk_shelf_add(struct chunk_shelf *shelf, struct cached_chunk *chunk, const struct id *last,
                      struct id disk_last);
 
+/* The same for a row of another kind (storage/pending.h), of which the caller knows that it has all
+ * there is in [first, last]. */
+void chunk_shelf_add_span(struct chunk_shelf *shelf, struct cached_chunk *chunk, struct id first,
+                          struct id last);
+
 /* The tail is on disk now: its pieces move to the shelf. `last` is the last id that it may have. */
 void chunk_shelf_add_tail(struct chunk_shelf *shelf, struct tail *tail, struct id last);
 

@@ -2,6 +2,8 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "storage/group.h"
+#include "storage/upkeep.h"
 
 struct feed *feed_create(struct chunk_home home, uint8_t side)
 {
@@ -25,6 +27,9 @@ void feed_unref(struct feed *feed)
     tail_deinit(&feed->tails[0]);
     tail_deinit(&feed->tails[1]);
     chunk_shelf_clear(&feed->shelf);
+    upkeep_destroy(feed_upkeep(feed));
+    if (feed->groups != NULL)
+        groups_unref(feed->groups);
     mem_free(feed->head.ids);
     mem_free(feed);
 }
@@ -34,6 +39,7 @@ void feed_turn(struct feed *feed, uint8_t side)
     CHECK(side != feed->side);
     DCHECK(feed->tails[side].pieces == NULL && feed->tails[side].deleted.count == 0);
     feed->rows[side] = feed->rows[feed->side];
+    upkeep_turn(feed_upkeep(feed), side);
     feed->side = side;
 }
 
@@ -60,6 +66,7 @@ size_t feed_append(struct feed *feed, const struct entry *entry)
     row->entries_added++;
     row->last_id = entry->id;
     row->stored_id = entry->id;
+    upkeep_added(row->upkeep, entry);
     return size;
 }
 
@@ -156,6 +163,7 @@ void feed_folded(struct feed *feed, uint8_t side)
             chunk_shelf_trim(&feed->shelf, feed_row(feed)->first_id);
     }
     tail_deinit(tail);
+    (void)upkeep_folded(feed_upkeep(feed), side, SIZE_MAX);
 }
 
 void feed_head_reset(struct feed_head *head)
@@ -175,7 +183,9 @@ void feed_head_add(struct feed_head *head, struct id id)
 
 size_t feed_bytes(const struct feed *feed)
 {
-    return sizeof(*feed) + feed->head.cap * sizeof(struct id);
+    size_t groups = feed->groups != NULL ? groups_bytes(feed->groups) : 0;
+    return sizeof(*feed) + feed->head.cap * sizeof(struct id) + groups +
+           upkeep_bytes(feed_upkeep(feed));
 }
 
 size_t feed_tail_bytes(const struct feed *feed)

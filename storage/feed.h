@@ -21,6 +21,8 @@
 #include "storage/chunk_cache.h"
 #include "storage/key.h"
 
+struct upkeep;
+
 struct feed_row {
     struct id last_id;
     struct id first_id; /* first live entry; 0-0 when there is none */
@@ -28,8 +30,11 @@ struct feed_row {
     struct id stored_id; /* greatest that a chunk may hold, deleted or not */
     uint64_t length;
     uint64_t entries_added;
-    struct id chunk_base; /* of the last chunk, and its bytes, tail included; */
-    uint32_t chunk_bytes; /* 0: the next entry starts a new chunk */
+    struct id chunk_base;  /* of the last chunk, and its bytes, tail included; */
+    uint32_t chunk_bytes;  /* 0: the next entry starts a new chunk */
+    uint64_t groups;       /* the id under which its groups are kept (storage/group.h); 0: none */
+    uint16_t groups_slot;  /* and the slot */
+    struct upkeep *upkeep; /* storage/upkeep.h; NULL: nothing is done for the feed by itself */
 };
 
 /* The ids of the first chunk's live entries, so that trimming an entry at a time does not read it
@@ -41,6 +46,8 @@ struct feed_head {
     uint32_t cap;
 };
 
+struct groups;
+
 struct feed {
     struct chunk_home home;
     uint32_t refs;  /* object states and cursors that point here */
@@ -51,6 +58,7 @@ struct feed {
     struct feed_row rows[2];
     struct tail tails[2];
     struct feed_head head;
+    struct groups *groups;    /* one reference; NULL: none, or not loaded; the loop's */
     struct chunk_shelf shelf; /* some of what is on disk; whoever makes the feed gives it a cache */
 };
 
@@ -63,6 +71,18 @@ void feed_unref(struct feed *feed);
 static inline struct feed_row *feed_row(struct feed *feed)
 {
     return &feed->rows[feed->side];
+}
+
+static inline struct upkeep *feed_upkeep(const struct feed *feed)
+{
+    return feed->rows[feed->side].upkeep;
+}
+
+/* Where its groups are kept. */
+static inline struct chunk_home feed_groups_home(const struct feed *feed)
+{
+    const struct feed_row *row = &feed->rows[feed->side];
+    return (struct chunk_home){feed->home.space, row->groups_slot, row->groups};
 }
 
 /* Makes `side` the newest: copies the row and starts an empty tail. */

@@ -1,9 +1,12 @@
-#include "storage/fold.h"
+#include "storage/fold_internal.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "storage/upkeep.h"
 
 #include <stdlib.h>
+
+#define ITEMS_MAX 3 /* of an object */
 
 /* With so few rows and runs of rows each becomes a file of its own: the chunks of a feed that is
  * alone go below what is there already and are never compacted again. */
@@ -12,22 +15,23 @@
 /* A row, or a run of rows, and where it belongs in key order. */
 struct item {
     uint64_t place; /* namespace, slot, kind: as in the key */
-    uint64_t rest;  /* the hash of an object's name, or the feed id */
+    uint64_t rest;  /* the hash of an object's name, or the feed id, or the groups id */
     const struct object *object;
-};
-
-struct fold {
-    struct ranges *ranges;
-    struct ranges_batch *batch;
-    uint8_t side;
-    struct buf key;
-    struct buf key2;
-    struct buf value;
+    const struct group *group; /* of rows of groups */
 };
 
 static uint64_t place_of(uint32_t space, uint16_t slot, enum key_kind kind)
 {
     return (uint64_t)space << 24 | (uint64_t)slot << 8 | kind;
+}
+
+static int compare_groups(const struct item *x, const struct item *y)
+{
+    uint64_t a = x->group->entry.number;
+    uint64_t b = y->group->entry.number;
+    if (x->rest != y->rest)
+        return x->rest < y->rest ? -1 : 1;
+    return a == b ? 0 : a < b ? -1 : 1;
 }
 
 static int compare_items(const void *a, const void *b)
@@ -36,16 +40,38 @@ static int compare_items(const void *a, const void *b)
     const struct item *y = b;
     if (x->place != y->place)
         return x->place < y->place ? -1 : 1;
+    if (x->group != NULL)
+        return compare_groups(x, y);
     uint64_t mask = ~UINT64_C(0) << (64 - KEY_HASH_BITS);
-    bool chunks = (x->place & 0xff) == KEY_CHUNK;
-    uint64_t x_rest = chunks ? x->rest : x->rest & mask;
-    uint64_t y_rest = chunks ? y->rest : y->rest & mask;
+    bool named = (x->place & 0xff) == KEY_OBJECT;
+    uint64_t x_rest = named ? x->rest & mask : x->rest;
+    uint64_t y_rest = named ? y->rest & mask : y->rest;
     if (x_rest != y_rest)
         return x_rest < y_rest ? -1 : 1;
     return bytes_compare(object_name(x->object), object_name(y->object));
 }
 
-/* An object's row and its feed's chunks lie apart: two items. */
+static bool has_delayed(const struct feed *feed, uint8_t side)
+{
+    const struct upkeep *upkeep = feed->rows[side].upkeep;
+    return upkeep != NULL && upkeep->rows[side].schedule != NULL;
+}
+
+/* A group's row and its pending entries lie apart, too. */
+static size_t collect_groups(const struct dirty *dirty, uint8_t side, struct item *items)
+{
+    size_t n = 0;
+    for (struct list *link = dirty->groups.next; link != &dirty->groups; link = link->next) {
+        const struct group *group = container_of(link, struct group, links[side]);
+        struct chunk_home home = group->home;
+        for (enum key_kind kind = KEY_GROUP; kind <= KEY_PENDING; kind++)
+            items[n++] =
+                (struct item){place_of(home.space, home.slot, kind), home.feed, NULL, group};
+    }
+    return n;
+}
+
+/* An object's row, its feed's chunks and its delayed entries lie apart: up to ITEMS_MAX items. */
 static size_t collect(const struct dirty *dirty, uint8_t side, struct item *items)
 {
     size_t n = 0;
@@ -53,11 +79,15 @@ static size_t collect(const struct dirty *dirty, uint8_t side, struct item *item
         const struct object *object = container_of(link, struct object, links[side]);
         const struct feed *feed = object_state_feed(&object->states[side]);
         items[n++] = (struct item){place_of(object->space, object->slot, KEY_OBJECT),
-                                   object->node.hash, object};
+                                   object->node.hash, object, NULL};
         if (feed != NULL)
             items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_CHUNK),
-                                       feed->home.feed, object};
+                                       feed->home.feed, object, NULL};
+        if (feed != NULL && has_delayed(feed, side))
+            items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_DELAYED),
+                                       feed->home.feed, object, NULL};
     }
+    n += collect_groups(dirty, side, items + n);
     qsort(items, n, sizeof(*items), compare_items);
     return n;
 }
@@ -221,15 +251,20 @@ static enum err write_chunks(struct fold *fold, const struct feed *feed)
     return ERR_OK;
 }
 
-static void write_dropped(struct fold *fold, const struct dirty *dirty)
+static void drop_rows(struct fold *fold, const struct buf *of, enum key_kind kind)
 {
-    const struct chunk_home *homes =
-        (const struct chunk_home *)(const void *)dirty->dropped_feeds.data;
-    for (size_t i = 0; i < dirty->dropped_feeds.len / sizeof(*homes); i++) {
-        key_chunk(&fold->key, homes[i], ID_MIN);
-        key_chunk_end(&fold->key2, homes[i]);
+    const struct chunk_home *homes = (const struct chunk_home *)(const void *)of->data;
+    for (size_t i = 0; i < of->len / sizeof(*homes); i++) {
+        key_timed(&fold->key, kind, homes[i], ID_MIN);
+        key_timed_end(&fold->key2, kind, homes[i]);
         ranges_batch_delete_range(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->key2));
     }
+}
+
+static void write_dropped(struct fold *fold, const struct dirty *dirty)
+{
+    drop_rows(fold, &dirty->dropped_feeds, KEY_CHUNK);
+    drop_rows(fold, &dirty->dropped_delayed, KEY_DELAYED);
     const uint32_t *spaces = (const uint32_t *)(const void *)dirty->dropped_spaces.data;
     for (size_t i = 0; i < dirty->dropped_spaces.len / sizeof(*spaces); i++) {
         key_space(&fold->key, spaces[i]);
@@ -238,25 +273,52 @@ static void write_dropped(struct fold *fold, const struct dirty *dirty)
     }
 }
 
+static enum err write_item(struct fold *fold, const struct item *item)
+{
+    const struct feed *feed =
+        item->object != NULL ? object_state_feed(&item->object->states[fold->side]) : NULL;
+    switch ((enum key_kind)(item->place & 0xff)) {
+    case KEY_OBJECT:
+        write_object(fold, item->object);
+        return ERR_OK;
+    case KEY_CHUNK:
+        return write_chunks(fold, feed);
+    case KEY_DELAYED:
+        schedule_write(feed->rows[fold->side].upkeep->rows[fold->side].schedule, fold->side,
+                       fold->batch, &fold->key);
+        return ERR_OK;
+    case KEY_GROUP:
+        fold_group(fold, item->group);
+        return ERR_OK;
+    case KEY_PENDING:
+        return fold_pending(fold, item->group);
+    case KEY_SYSTEM:
+    case KEY_ALARM:
+        break;
+    }
+    return ERR_CORRUPT;
+}
+
 static enum err write_all(struct fold *fold, const struct dirty *dirty)
 {
     key_system(&fold->key, BYTES("catalog"));
     catalog_encode(&fold->value, &dirty->catalog);
     ranges_batch_put(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->value));
     write_dropped(fold, dirty);
+    if (dirty->alarms != NULL)
+        schedule_write(dirty->alarms, fold->side, fold->batch, &fold->key);
+    fold_dropped_groups(fold, dirty);
 
-    struct item *items = mem_alloc((2 * dirty->count + 1) * sizeof(*items));
+    struct item *items =
+        mem_alloc((ITEMS_MAX * (dirty->count + dirty->group_count) + 1) * sizeof(*items));
     size_t count = collect(dirty, fold->side, items);
     enum err err = ERR_OK;
-    bool cut =
-        count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 && dirty->dropped_spaces.len == 0;
+    bool cut = count <= CUT_ITEMS_MAX && dirty->dropped_feeds.len == 0 &&
+               dirty->dropped_groups.len == 0 && dirty->dropped_spaces.len == 0;
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         if (cut)
             ranges_batch_cut(fold->batch);
-        if ((items[i].place & 0xff) == KEY_OBJECT)
-            write_object(fold, items[i].object);
-        else
-            err = write_chunks(fold, items[i].object->states[fold->side].feed);
+        err = write_item(fold, &items[i]);
     }
     mem_free(items);
     return err;

@@ -4,7 +4,8 @@
 
 #define HEADER_SIZE 7
 #define HASH_SIZE   6
-#define CHUNK_SIZE  (HEADER_SIZE + 24)
+#define TIMED_SIZE  (HEADER_SIZE + 24)
+#define GROUP_SIZE  (HEADER_SIZE + 16)
 
 /* CRC-16/XMODEM, polynomial 0x1021, a nibble at a time: a key name is short. */
 static uint16_t crc16(struct bytes bytes)
@@ -85,34 +86,106 @@ void key_space(struct buf *out, uint32_t space)
     put_header(start(out, HEADER_SIZE), space, 0, KEY_SYSTEM);
 }
 
-void key_chunk(struct buf *out, struct chunk_home home, struct id base)
+void key_timed(struct buf *out, enum key_kind kind, struct chunk_home home, struct id id)
 {
-    char *at = put_header(start(out, CHUNK_SIZE), home.space, home.slot, KEY_CHUNK);
+    char *at = put_header(start(out, TIMED_SIZE), home.space, home.slot, kind);
     at = encode_u64(at, home.feed);
+    at = encode_u64(at, id.ms);
+    encode_u64(at, id.seq);
+}
+
+void key_timed_end(struct buf *out, enum key_kind kind, struct chunk_home home)
+{
+    char *at = put_header(start(out, HEADER_SIZE + 8), home.space, home.slot, kind);
+    encode_u64(at, home.feed + 1);
+}
+
+void key_group(struct buf *out, struct chunk_home home, uint64_t group)
+{
+    char *at = put_header(start(out, GROUP_SIZE), home.space, home.slot, KEY_GROUP);
+    at = encode_u64(at, home.feed);
+    encode_u64(at, group);
+}
+
+void key_group_end(struct buf *out, struct chunk_home home)
+{
+    key_timed_end(out, KEY_GROUP, home);
+}
+
+void key_pending(struct buf *out, struct chunk_home home, uint64_t group, struct id base)
+{
+    char *at = put_header(start(out, GROUP_SIZE + 16), home.space, home.slot, KEY_PENDING);
+    at = encode_u64(encode_u64(at, home.feed), group);
     at = encode_u64(at, base.ms);
     encode_u64(at, base.seq);
 }
 
+void key_pending_end(struct buf *out, struct chunk_home home, uint64_t group)
+{
+    char *at = put_header(start(out, GROUP_SIZE), home.space, home.slot, KEY_PENDING);
+    encode_u64(encode_u64(at, home.feed), group + 1);
+}
+
+/* Takes a key's head off. False: it is not of this kind or home. */
+static bool take_home(struct decoder *decoder, enum key_kind kind, struct chunk_home home)
+{
+    bool fits = decoder_u32(decoder) == home.space;
+    fits &= decoder_u16(decoder) == home.slot;
+    fits &= decoder_u8(decoder) == kind;
+    fits &= decoder_u64(decoder) == home.feed;
+    return fits && !decoder->failed;
+}
+
+static enum err take_base(struct decoder *decoder, struct id *base)
+{
+    struct id id = {.ms = decoder_u64(decoder)};
+    id.seq = decoder_u64(decoder);
+    if (decoder->failed || decoder_left(decoder) > 0)
+        return ERR_CORRUPT;
+    *base = id;
+    return ERR_OK;
+}
+
+enum err key_timed_id(struct bytes key, enum key_kind kind, struct chunk_home home, struct id *id)
+{
+    struct decoder decoder = decoder_of(key);
+    return take_home(&decoder, kind, home) ? take_base(&decoder, id) : ERR_CORRUPT;
+}
+
+enum err key_pending_base(struct bytes key, struct chunk_home home, uint64_t group, struct id *base)
+{
+    struct decoder decoder = decoder_of(key);
+    if (!take_home(&decoder, KEY_PENDING, home) || decoder_u64(&decoder) != group)
+        return ERR_CORRUPT;
+    return take_base(&decoder, base);
+}
+
+enum err key_group_number(struct bytes key, struct chunk_home home, uint64_t *number)
+{
+    struct decoder decoder = decoder_of(key);
+    if (!take_home(&decoder, KEY_GROUP, home))
+        return ERR_CORRUPT;
+    uint64_t group = decoder_u64(&decoder);
+    if (decoder.failed || decoder_left(&decoder) > 0)
+        return ERR_CORRUPT;
+    *number = group;
+    return ERR_OK;
+    return ERR_OK;
+}
+
+void key_chunk(struct buf *out, struct chunk_home home, struct id base)
+{
+    key_timed(out, KEY_CHUNK, home, base);
+}
+
 void key_chunk_end(struct buf *out, struct chunk_home home)
 {
-    char *at = put_header(start(out, HEADER_SIZE + 8), home.space, home.slot, KEY_CHUNK);
-    encode_u64(at, home.feed + 1);
+    key_timed_end(out, KEY_CHUNK, home);
 }
 
 enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base)
 {
-    struct decoder decoder = decoder_of(key);
-    uint32_t space = decoder_u32(&decoder);
-    uint16_t slot = decoder_u16(&decoder);
-    uint8_t kind = decoder_u8(&decoder);
-    uint64_t feed = decoder_u64(&decoder);
-    struct id id = {.ms = decoder_u64(&decoder)};
-    id.seq = decoder_u64(&decoder);
-    if (decoder.failed || decoder_left(&decoder) > 0 || kind != KEY_CHUNK || space != home.space ||
-        slot != home.slot || feed != home.feed)
-        return ERR_CORRUPT;
-    *base = id;
-    return ERR_OK;
+    return key_timed_id(key, KEY_CHUNK, home, base);
 }
 
 enum err key_object_parse(struct bytes key, struct object_key *out)

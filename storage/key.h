@@ -6,6 +6,11 @@
  *   system    a name                          storage/catalog.h        (namespace 0, slot 0)
  *   object    hash u48 | key name             storage/object.h
  *   chunk     feed id u64 | ms u64 | seq u64  storage/entry.h          (id of the chunk's base)
+ *   alarm     0 u64 | ms u64 | feed id u64    storage/upkeep.h         (namespace 0, slot 0)
+ *   delayed   feed id u64 | ms u64 | seq u64  an entry's fields        (when due, and its number)
+ *   group     groups id u64 | number u64      storage/group.h
+ *   pending   groups id u64 | number u64 | ms u64 | seq u64            (id of the block's base)
+ *                                             storage/pending.h
  *
  * All integers are big endian, so that rows sort by namespace, slot, kind and rest. The slot is
  * Redis Cluster's
@@ -19,7 +24,15 @@
 #include "base/err.h"
 #include "storage/id.h"
 
-enum key_kind { KEY_SYSTEM = 0, KEY_OBJECT = 1, KEY_CHUNK = 2 };
+enum key_kind {
+    KEY_SYSTEM = 0,
+    KEY_OBJECT = 1,
+    KEY_CHUNK = 2,
+    KEY_GROUP = 3,
+    KEY_PENDING = 4,
+    KEY_ALARM = 16,
+    KEY_DELAYED = 17,
+};
 
 #define KEY_SLOTS     16384u
 #define KEY_HASH_BITS 48
@@ -28,11 +41,12 @@ enum key_kind { KEY_SYSTEM = 0, KEY_OBJECT = 1, KEY_CHUNK = 2 };
  */
 #define KEY_NAME_MAX ((size_t)2 << 20)
 
-/* Where a feed's chunks live: it stays the same when the feed is renamed. */
+/* Where a feed's chunks live, or its groups, which have an id of their own: it stays the same when
+ * the feed is renamed. */
 struct chunk_home {
     uint32_t space; /* namespace */
     uint16_t slot;
-    uint64_t feed; /* feed id */
+    uint64_t feed; /* feed id, or groups id */
 };
 
 /* The Redis Cluster slot of a key name: CRC16 (XMODEM) of it, or of its {hash tag}. */
@@ -45,6 +59,15 @@ void key_object(struct buf *out, uint32_t space, uint16_t slot, uint64_t hash, s
 void key_chunk(struct buf *out, struct chunk_home home, struct id base);
 /* The end of a feed's chunks: past every key_chunk of it. */
 void key_chunk_end(struct buf *out, struct chunk_home home);
+/* The row of a group, and the end of all groups of `home`. */
+void key_group(struct buf *out, struct chunk_home home, uint64_t group);
+void key_group_end(struct buf *out, struct chunk_home home);
+/* A block of pending entries of a group, and the end of its blocks. */
+void key_pending(struct buf *out, struct chunk_home home, uint64_t group, struct id base);
+void key_pending_end(struct buf *out, struct chunk_home home, uint64_t group);
+/* The same for rows of another kind that are ordered by an id (storage/schedule.h). */
+void key_timed(struct buf *out, enum key_kind kind, struct chunk_home home, struct id id);
+void key_timed_end(struct buf *out, enum key_kind kind, struct chunk_home home);
 /* The first key of object rows in `space` at or after slot and hash (its upper 48 bits). */
 void key_object_from(struct buf *out, uint32_t space, uint16_t slot, uint64_t hash);
 /* The first key of a namespace. */
@@ -52,6 +75,15 @@ void key_space(struct buf *out, uint32_t space);
 
 /* The base id in a chunk's key. ERR_CORRUPT when it is not one of `home`. */
 MUST_CHECK enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base);
+
+/* The base id in a block's key. ERR_CORRUPT when it is not one of this group. */
+MUST_CHECK enum err key_pending_base(struct bytes key, struct chunk_home home, uint64_t group,
+                                     struct id *base);
+/* The number in a group's key. ERR_CORRUPT when it is not one of `home`. */
+MUST_CHECK enum err key_group_number(struct bytes key, struct chunk_home home, uint64_t *number);
+/* The id in such a row's key. */
+MUST_CHECK enum err key_timed_id(struct bytes key, enum key_kind kind, struct chunk_home home,
+                                 struct id *id);
 
 /* Takes an object's key apart; `name` points into `key`. ERR_NOT_FOUND when it is a key of another
  * kind. */

@@ -2,6 +2,10 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "storage/upkeep.h"
+
+/* What a feed may have beside its counters, by the tag in its row. */
+enum extra { EXTRA_UPKEEP = 1, EXTRA_GROUPS = 2 };
 
 #include <assert.h>
 
@@ -110,6 +114,57 @@ static struct id take_id(struct decoder *decoder)
     return id;
 }
 
+static void put_extra(struct buf *out, enum extra tag, struct buf *text)
+{
+    buf_put_u8(out, (uint8_t)tag);
+    buf_put_bytes(out, buf_bytes(text));
+    text->len = 0;
+}
+
+static void put_extras(struct buf *out, const struct feed_row *row, uint8_t side)
+{
+    struct buf text;
+    buf_init(&text);
+    if (row->upkeep != NULL) {
+        upkeep_encode(&text, &row->upkeep->rows[side]);
+        put_extra(out, EXTRA_UPKEEP, &text);
+    }
+    if (row->groups != 0) {
+        buf_put_varint(&text, row->groups);
+        buf_put_varint(&text, row->groups_slot);
+        put_extra(out, EXTRA_GROUPS, &text);
+    }
+    buf_deinit(&text);
+}
+
+static enum err take_groups(struct feed_row *row, struct bytes text)
+{
+    struct decoder decoder = decoder_of(text);
+    uint64_t groups = decoder_varint(&decoder);
+    uint64_t slot = decoder_varint(&decoder);
+    if (decoder.failed || decoder_left(&decoder) > 0 || groups == 0 || slot >= KEY_SLOTS)
+        return ERR_CORRUPT;
+    row->groups = groups;
+    row->groups_slot = (uint16_t)slot;
+    return ERR_OK;
+}
+
+static enum err take_extras(struct decoder *decoder, struct feed *feed)
+{
+    enum err err = ERR_OK;
+    while (err == ERR_OK && decoder_left(decoder) > 0) {
+        uint8_t tag = decoder_u8(decoder);
+        struct bytes text = decoder_bytes(decoder);
+        if (decoder->failed)
+            return ERR_CORRUPT;
+        if (tag == EXTRA_UPKEEP)
+            err = upkeep_decode(feed, text);
+        else
+            err = tag == EXTRA_GROUPS ? take_groups(feed_row(feed), text) : ERR_CORRUPT;
+    }
+    return err;
+}
+
 static void encode_feed(struct buf *out, const struct feed *feed, uint8_t side)
 {
     const struct feed_row *row = &feed->rows[side];
@@ -123,6 +178,7 @@ static void encode_feed(struct buf *out, const struct feed *feed, uint8_t side)
     buf_put_varint(out, row->chunk_bytes);
     put_id(out, row->stored_id);
     buf_put_varint(out, feed->home.slot);
+    put_extras(out, row, side);
 }
 
 void object_row_encode(struct buf *out, const struct object_state *state, uint8_t side)
@@ -159,7 +215,7 @@ static enum err decode_feed(struct decoder *decoder, const struct object *object
     uint64_t chunk_bytes = decoder_varint(decoder);
     row.stored_id = take_id(decoder);
     uint64_t slot = decoder_varint(decoder);
-    if (decoder->failed || decoder_left(decoder) > 0 || chunk_bytes > UINT32_MAX ||
+    if (decoder->failed || chunk_bytes > UINT32_MAX ||
         slot >= KEY_SLOTS)
         return ERR_CORRUPT;
     row.chunk_bytes = (uint32_t)chunk_bytes;
@@ -167,6 +223,11 @@ static enum err decode_feed(struct decoder *decoder, const struct object *object
     struct feed *feed = feed_create(home, object->side);
     feed->on_disk = true;
     feed->rows[feed->side] = row;
+    enum err err = take_extras(decoder, feed);
+    if (err != ERR_OK) {
+        feed_unref(feed);
+        return err;
+    }
     out->feed = feed;
     return ERR_OK;
 }

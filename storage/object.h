@@ -6,7 +6,10 @@
  *
  *   object row = type u8, with bit 7 set: | time of expiry varint | what its type has:
  *   feed       = varints: feed id, last id, first id, greatest deleted id, length, entries added,
- *                base id of the last chunk, its bytes, greatest stored id, slot of its chunks
+ *                base id of the last chunk, its bytes, greatest stored id, slot of its chunks,
+ *                then its extras
+ *   extra      = tag u8 | text; 1: upkeep (storage/upkeep.h); 2: where it has ever had consumer
+ *                groups: groups id, their slot
  *   string     = the bytes
  *   hash       = packed (storage/hash.h)
  *   id         = ms, seq */

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "storage/folder.h"
 #include "storage/key.h"
+#include "storage/upkeep.h"
 
 /* Objects let go of a turn after a fold: some hundred microseconds of work. */
 #define RELEASE_PER_TURN 512
@@ -32,6 +33,7 @@ struct store {
     struct folder *folder;
     struct chunk_cache chunk_cache;
     struct catalog catalog;
+    struct schedule alarms;
 
     struct buf record;       /* open */
     size_t settled_len;      /* of it when store_growing looked last */
@@ -53,6 +55,12 @@ struct store {
     bool fold_failed;
     uint64_t fold_wall_ms_last;
 };
+
+static void begin_side(struct store *store, uint8_t side)
+{
+    dirty_init(&store->sides[side]);
+    store->sides[side].alarms = &store->alarms;
+}
 
 static enum err read_catalog(struct store *store)
 {
@@ -102,8 +110,9 @@ enum err store_open(struct disk *disk, struct ranges *ranges, const struct store
     store->hooks = *hooks;
     buf_init(&store->record);
     chunk_cache_init(&store->chunk_cache, options->chunk_cache_bytes);
-    dirty_init(&store->sides[0]);
-    dirty_init(&store->sides[1]);
+    schedule_init(&store->alarms, KEY_ALARM, (struct chunk_home){0}, true);
+    begin_side(store, 0);
+    begin_side(store, 1);
     enum err err = load_catalog(store, reason);
     if (err != ERR_OK) {
         store_close(store);
@@ -141,20 +150,36 @@ static void seal(struct store *store)
     store->fold = FOLD_SEALED;
 }
 
+/* Delayed entries may be many to one object: true when the object's are let go of. */
+static bool release_upkeep(const struct object *object, uint8_t side)
+{
+    const struct feed *feed = object_state_feed(&object->states[side]);
+    return feed == NULL || upkeep_folded(feed_upkeep(feed), side, RELEASE_PER_TURN);
+}
+
 /* True when the sealed set is gone. */
 static bool release_some(struct store *store)
 {
     uint8_t side = store->side ^ 1;
     struct dirty *dirty = &store->sides[side];
-    for (int i = 0; i < RELEASE_PER_TURN && !list_empty(&dirty->objects); i++) {
+    int left = RELEASE_PER_TURN;
+    schedule_folded(&store->alarms, side);
+    if (!schedule_sweep(&store->alarms, RELEASE_PER_TURN))
+        return false;
+    for (; left > 0 && !list_empty(&dirty->groups); left--)
+        dirty_release_group(dirty, container_of(dirty->groups.next, struct group, links[side]),
+                            side);
+    for (; left > 0 && !list_empty(&dirty->objects); left--) {
         struct object *object = container_of(dirty->objects.next, struct object, links[side]);
+        if (!release_upkeep(object, side))
+            return false;
         if (dirty_release(dirty, object, side) || object->detached)
             store->hooks.clean(store->hooks.context, object);
     }
-    if (!list_empty(&dirty->objects))
+    if (!list_empty(&dirty->groups) || !list_empty(&dirty->objects))
         return false;
     dirty_deinit(dirty);
-    dirty_init(dirty);
+    begin_side(store, side);
     return true;
 }
 
@@ -212,6 +237,11 @@ enum err store_recover(struct store *store, struct buf *reason)
 static void dirty_forget(struct store *store, uint8_t side)
 {
     struct dirty *dirty = &store->sides[side];
+    while (!list_empty(&dirty->groups)) {
+        struct group *group = container_of(dirty->groups.next, struct group, links[side]);
+        list_remove(&group->links[side]);
+        group_unref(group);
+    }
     while (!list_empty(&dirty->objects)) {
         struct object *object = container_of(dirty->objects.next, struct object, links[side]);
         list_remove(&object->links[side]);
@@ -233,6 +263,7 @@ void store_close(struct store *store)
     dirty_forget(store, 0);
     dirty_forget(store, 1);
     chunk_cache_deinit(&store->chunk_cache);
+    schedule_deinit(&store->alarms);
     catalog_deinit(&store->catalog);
     buf_deinit(&store->record);
     mem_free(store);
@@ -251,6 +282,11 @@ struct ranges *store_ranges(struct store *store)
 struct chunk_cache *store_chunk_cache(struct store *store)
 {
     return &store->chunk_cache;
+}
+
+struct schedule *store_alarms(struct store *store)
+{
+    return &store->alarms;
 }
 
 struct dirty *store_dirty(struct store *store)
@@ -300,6 +336,11 @@ bool store_stalled(const struct store *store)
 {
     return store->record.len >= store->options.record_bytes ||
            store->sides[store->side].bytes >= DIRTY_FACTOR_MAX * store->options.fold_bytes;
+}
+
+size_t store_record_bytes(const struct store *store)
+{
+    return store->record.len;
 }
 
 uint64_t store_view(const struct store *store)

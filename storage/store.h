@@ -24,13 +24,14 @@
 #include "storage/dirty.h"
 #include "storage/op.h"
 #include "storage/ranges.h"
+#include "storage/schedule.h"
 
 struct store;
 
 struct store_options {
     enum sync_mode sync;
-    uint64_t fold_bytes;   /* seal when the dirty set has this many */
-    uint64_t record_bytes; /* writers wait when the open record has this many */
+    uint64_t fold_bytes;        /* seal when the dirty set has this many */
+    uint64_t record_bytes;      /* writers wait when the open record has this many */
     uint64_t chunk_cache_bytes; /* for what shelves keep */
     uint32_t databases;
     struct commit_log_options log;
@@ -64,6 +65,8 @@ struct catalog *store_catalog(struct store *store);
 struct ranges *store_ranges(struct store *store);
 /* For the shelves of feeds; feeds may outlive it, when the store is closed. */
 struct chunk_cache *store_chunk_cache(struct store *store);
+/* When somebody has to look at which feed (storage/upkeep.h). */
+struct schedule *store_alarms(struct store *store);
 /* The writable set, and its side. */
 struct dirty *store_dirty(struct store *store);
 uint8_t store_side(const struct store *store);
@@ -83,6 +86,8 @@ uint64_t store_durable(const struct store *store);
 enum err store_failure(const struct store *store);
 /* Writers should wait: the open record is full, or the fold is far behind. */
 bool store_stalled(const struct store *store);
+/* Bytes in the open record. */
+size_t store_record_bytes(const struct store *store);
 /* How often what is on disk has changed under the loop's eyes: what a reader read before such a
  * change may lack what was in memory then. */
 uint64_t store_view(const struct store *store);

@@ -2,8 +2,8 @@
  *
  *   weir-micro list          names, counts for bench/micro/run, and what an operation is
  *   weir-micro compiler      what the figures depend on
- *   weir-micro CASE [N]      runs N operations, or as many as take a while; prints how many a
- * second
+ *   weir-micro CASE [N]      runs N operations, or as many as take a while; prints how
+ *                            many a second
  */
 #include "bench/micro/micro.h"
 
@@ -15,7 +15,8 @@
 #define RUN_SECONDS 0.2
 
 static const struct micro_case *const tables[] = {
-    micro_base_cases, micro_storage_cases, micro_fold_cases, micro_parser_cases, micro_broker_cases,
+    micro_base_cases,   micro_storage_cases, micro_fold_cases,
+    micro_pubsub_cases, micro_parser_cases,  micro_broker_cases,
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

@@ -24,6 +24,7 @@ struct micro_case {
 extern const struct micro_case micro_base_cases[];
 extern const struct micro_case micro_storage_cases[];
 extern const struct micro_case micro_fold_cases[];
+extern const struct micro_case micro_pubsub_cases[];
 extern const struct micro_case micro_parser_cases[];
 extern const struct micro_case micro_broker_cases[];
 

@@ -1,6 +1,7 @@
 // bench/run from outside: what it says when something is wrong, and that it leaves nothing behind.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -16,8 +17,8 @@ const CASE = 'append-p16-one-feed';
 const SHORT = ['--rounds', '2', '--seconds', '0.1'];
 
 // Runs bench/run with folders of its own: { code, output, data, results }.
-async function bench(t, args, environment = {}) {
-    const [data, results] = [makeFolder(), makeFolder()];
+async function bench(t, args, environment = {}, data = makeFolder()) {
+    const results = makeFolder();
     t.after(() => [data, results].forEach(removeFolder));
     const words = Object.entries({ WEIR_BUILD: path.dirname(WEIR_SERVER), ...environment })
         .map(([name, value]) => `${name}=${value}`);
@@ -26,9 +27,23 @@ async function bench(t, args, environment = {}) {
     return { process, data, results };
 }
 
-async function benchToEnd(t, args, environment) {
-    const { process, data, results } = await bench(t, args, environment);
+async function benchToEnd(t, args, environment, folder) {
+    const { process, data, results } = await bench(t, args, environment, folder);
     return { ...(await process.ended), data, results };
+}
+
+// A folder on a disk of 64 MB of its own; null where mounting is not allowed.
+function smallDisk(t) {
+    const folder = makeFolder();
+    try {
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'weir-bench-test', folder],
+            { stdio: 'ignore' });
+    } catch {
+        removeFolder(folder);
+        return null;
+    }
+    t.after(() => execFileSync('umount', [folder]));
+    return folder;
 }
 
 // Processes whose command line names a folder.
@@ -80,6 +95,13 @@ describe('bench', ONLY_WEIR, () => {
         const how = await benchToEnd(t, [CASE, ...SHORT, '--servers', 'weir,redis-always'],
             { PATH: `${folder}:${process.env.PATH}` });
         assertOneLine(how, /redis-always did not start: no luck today/);
+    });
+
+    test('a disk without room is named', async (t) => {
+        const folder = smallDisk(t);
+        if (folder === null) return t.skip('mounting is not allowed here');
+        assertOneLine(await benchToEnd(t, [CASE, ...SHORT], {}, folder),
+            /the disk of .* has 0\.1 GiB free of the 4 that are needed/);
     });
 
     test('SIGINT stops everything that was started', async (t) => {

@@ -354,6 +354,22 @@ describe('starting', () => {
         connection.destroy();
     });
 
+    test('the limit of open files is raised for maxclients, or told to be too low', async (t) => {
+        const start = async (limit, patterns) => {
+            const server = new Process('sh', ['-c', `ulimit ${limit} && exec "$0" "$@"`,
+                WEIR_SERVER, '--port', String(await freePort()), '--dir', temporaryFolder(t),
+                '--maxclients', '300']);
+            t.after(() => server.stop('SIGKILL'));
+            while (server.isRunning && !/ ready /.test(server.output)) await delay(20);
+            for (const pattern of patterns) assert.match(server.output, pattern);
+            const limits = fs.readFileSync(`/proc/${server.child.pid}/limits`, 'utf8');
+            await server.stop('SIGTERM');
+            return Number(/^Max open files +(\d+)/m.exec(limits)[1]);
+        };
+        assert.ok(await start('-Sn 100', [/ready/]) >= 300);
+        assert.equal(await start('-n 200', [/few open files allowed=200 /]), 200);
+    });
+
     test('more clients than maxclients are told so', async (t) => {
         const server = await weir(t, { args: ['--maxclients', '20'] });
         const connections = [];

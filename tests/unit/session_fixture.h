@@ -13,6 +13,7 @@
 #include "broker/broker.h"
 #include "broker/conn.h"
 #include "broker/options.h"
+#include "broker/transaction.h"
 #include "tests/unit/unit.h"
 
 /* ---- a broker, a connection and commands for the session to meet ---- */
@@ -25,7 +26,8 @@ struct broker {
     bool paused;
     struct list waiting; /* for room */
     unsigned after_calls;
-    unsigned left; /* sessions that were told to leave their rooms */
+    unsigned waits; /* of commands */
+    unsigned left;  /* sessions that were told to leave their rooms */
     unsigned limit_closes;
     uint64_t lost; /* messages of closed sessions */
 };
@@ -95,10 +97,25 @@ void broker_after_command(struct broker *of, struct session *of_session)
     of->after_calls++;
 }
 
-void broker_leave_rooms(struct broker *of, struct session *leaving)
+void broker_command_waits(struct broker *of, struct session *of_session)
 {
-    (void)leaving;
+    (void)of_session;
+    of->waits++;
+}
+
+void broker_discard(struct broker *of, struct session *discarding)
+{
+    (void)of;
+    if (discarding->transaction == NULL)
+        return;
+    transaction_clear(discarding);
+    transaction_drop_idle(discarding);
+}
+
+void broker_forget(struct broker *of, struct session *forgotten)
+{
     of->left++;
+    broker_discard(of, forgotten);
 }
 
 void broker_count_output_limit(struct broker *of, uint64_t lost)

@@ -171,6 +171,38 @@ static void clean_keys_can_be_evicted_and_dirty_ones_not(void **state)
     assert_int_equal(feed_row(feed_named(0, "b"))->length, 2);
 }
 
+struct heard {
+    unsigned count;
+    enum op_kind kind;
+    uint64_t lsn;
+    enum object_type type; /* of the object, after the op */
+};
+
+static void on_changed(void *context, const struct op *op, uint64_t lsn)
+{
+    struct heard *heard = context;
+    heard->count++;
+    heard->kind = op->kind;
+    heard->lsn = lsn;
+    heard->type = op->object != NULL ? object_type(op->object) : OBJECT_NONE;
+}
+
+static void writes_are_told_of_and_replayed_ones_are_not(void **state)
+{
+    (void)state;
+    struct heard heard = {0};
+    keyspace.changed = on_changed;
+    keyspace.changed_context = &heard;
+    uint64_t lsn = append(0, "a", 1);
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.kind, OP_APPEND);
+    assert_int_equal(heard.lsn, lsn);
+    assert_int_equal(heard.type, OBJECT_FEED);
+    struct op op = {.kind = OP_DROP, .key = BYTES("a")};
+    assert_int_equal(keyspace_replay(&keyspace, &op), ERR_OK);
+    assert_int_equal(heard.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +217,7 @@ int main(void)
         KEYSPACE_TEST(the_gate_of_a_swapped_key_is_the_swap),
         KEYSPACE_TEST(a_dropped_key_leaves_memory_when_it_was_folded),
         KEYSPACE_TEST(clean_keys_can_be_evicted_and_dirty_ones_not),
+        KEYSPACE_TEST(writes_are_told_of_and_replayed_ones_are_not),
     };
     seed = unit_seed();
     return cmocka_run_group_tests(tests, NULL, NULL);

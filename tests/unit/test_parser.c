@@ -248,11 +248,12 @@ static void any_run_of_arguments_is_one_span(void **state)
     parser_init(&parser, wide);
     parser_feed(&parser, BYTES("*4\r\n$1\r\na\r\n$0\r\n\r\n$11\r\nhello world\r\n$2\r\nbc\r\n"));
     assert_int_equal(parser_next(&parser), ERR_OK);
-    assert_true(bytes_equal(parser_wire(&parser, 0, 4),
+    assert_true(bytes_equal(parser_wire(parser.argv, 0, 4),
                             BYTES("$1\r\na\r\n$0\r\n\r\n$11\r\nhello world\r\n$2\r\nbc\r\n")));
-    assert_true(bytes_equal(parser_wire(&parser, 1, 2), BYTES("$0\r\n\r\n$11\r\nhello world\r\n")));
-    assert_true(bytes_equal(parser_wire(&parser, 3, 1), BYTES("$2\r\nbc\r\n")));
-    assert_int_equal(parser_wire(&parser, 4, 0).len, 0);
+    assert_true(
+        bytes_equal(parser_wire(parser.argv, 1, 2), BYTES("$0\r\n\r\n$11\r\nhello world\r\n")));
+    assert_true(bytes_equal(parser_wire(parser.argv, 3, 1), BYTES("$2\r\nbc\r\n")));
+    assert_int_equal(parser_wire(parser.argv, 4, 0).len, 0);
     parser_deinit(&parser);
 }
 
@@ -264,8 +265,8 @@ static void the_wire_form_of_a_line_is_canonical(void **state)
     parser_init(&parser, wide);
     parser_feed(&parser, BYTES("set k 'a b'\n"));
     assert_int_equal(parser_next(&parser), ERR_OK);
-    assert_true(
-        bytes_equal(parser_wire(&parser, 0, 3), BYTES("$3\r\nset\r\n$1\r\nk\r\n$3\r\na b\r\n")));
+    assert_true(bytes_equal(parser_wire(parser.argv, 0, 3),
+                            BYTES("$3\r\nset\r\n$1\r\nk\r\n$3\r\na b\r\n")));
     parser_deinit(&parser);
 }
 

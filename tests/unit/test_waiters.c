@@ -35,8 +35,8 @@ static void equal_names_of_two_databases_are_two_keys(void **state)
     struct waiter a = {0};
     struct waiter b = {0};
     waiters_init(&waiters);
-    waiters_add(&waiters, 0, BYTES("key"), &a);
-    waiters_add(&waiters, 1, BYTES("key"), &b);
+    waiters_add(&waiters, 0, BYTES("key"), NULL, &a);
+    waiters_add(&waiters, 1, BYTES("key"), NULL, &b);
     assert_ptr_equal(waiters_first(&waiters, 0, BYTES("key")), &a);
     assert_ptr_equal(waiters_first(&waiters, 1, BYTES("key")), &b);
     assert_null(waiters_next(&a));
@@ -52,9 +52,11 @@ static void a_name_is_copied(void **state)
     struct waiter waiter = {0};
     char name[] = "key";
     waiters_init(&waiters);
-    waiters_add(&waiters, 0, bytes_of(name, 3), &waiter);
+    waiters_add(&waiters, 0, bytes_of(name, 3), NULL, &waiter);
     name[0] = 'x';
     assert_ptr_equal(waiters_first(&waiters, 0, BYTES("key")), &waiter);
+    assert_true(bytes_equal(waiter_name(&waiter), BYTES("key")));
+    assert_int_equal(waiter_scope(&waiter), 0);
     waiters_remove(&waiters, &waiter);
     waiters_deinit(&waiters);
 }
@@ -77,7 +79,7 @@ static void waiters_stand_in_the_order_in_which_they_came(void **state)
             came[i] = 0;
         } else {
             keys[i] = (size_t)random_below(&random, KEYS);
-            waiters_add(&waiters, scope_of(keys[i]), name_of(keys[i]), &waiting[i]);
+            waiters_add(&waiters, scope_of(keys[i]), name_of(keys[i]), NULL, &waiting[i]);
             came[i] = now;
         }
         size_t key = (size_t)random_below(&random, KEYS);

@@ -1,8 +1,9 @@
 // What a writer's feeds hold: the truthful model beside the server in the kill test.
 //
 // Ops: { kind: 'add', key, id, value }, 'share' (an add to the feed that all writers share),
-// 'xdel' { key, id }, 'trim' { key, length }, 'del' { key }, 'rename' and 'copy' { key, to }. The
-// id of an add with '*' is null until a reply or the feed itself tells it.
+// 'xdel' { key, id }, 'trim' { key, length }, 'del' { key }, 'rename' and 'copy' { key, to }, 'multi'
+// { ops }, which happen together. The id of an add with '*' is null until a reply or the feed itself
+// tells it.
 
 export const SHARED = 'shared';
 
@@ -27,6 +28,7 @@ export class Feeds {
         case 'trim': return this.trim(op);
         case 'del': this.feeds.delete(op.key); return;
         case 'rename': return this.rename(op);
+        case 'multi': op.ops.forEach((each) => this.apply(each)); return;
         case 'copy': this.feeds.set(op.to, cloneFeed(this.feeds.get(op.key))); return;
         default: throw new Error(op.kind);
         }

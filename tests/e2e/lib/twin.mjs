@@ -11,7 +11,7 @@ const HISTORY_SHOWN = 40;
 const SHOWN_MAX = 1200;
 
 const READS = new Set(['xlen', 'xrange', 'xrevrange', 'xread', 'xinfo', 'exists', 'type', 'keys',
-    'dbsize', 'scan', 'randomkey', 'object', 'memory', 'ping', 'echo', 'get', 'mget', 'strlen',
+    'dbsize', 'scan', 'xpending', 'randomkey', 'object', 'memory', 'ping', 'echo', 'get', 'mget', 'strlen',
     'getrange', 'substr', 'getbit', 'bitcount', 'bitpos', 'lcs', 'ttl', 'pttl', 'expiretime',
     'pexpiretime', 'hget', 'hmget', 'hgetall', 'hkeys', 'hvals', 'hlen', 'hexists', 'hstrlen',
     'hrandfield', 'hscan']);
@@ -154,7 +154,19 @@ export class Twin {
     async compareFeed(index, key) {
         await this.run(index, ['XINFO', 'STREAM', key]);
         await this.run(index, ['XRANGE', key, '-', '+']);
+        await this.compareGroups(index, key);
         await this.run(index, ['XREVRANGE', key, '+', '-', 'COUNT', '20']);
+    }
+
+    async compareGroups(index, key) {
+        const groups = await this.run(index, ['XINFO', 'GROUPS', key]);
+        for (const group of groups) {
+            const name = asMap(group).get('name');
+            await this.run(index, ['XINFO', 'CONSUMERS', key, name]);
+            await this.run(index, ['XPENDING', key, name]);
+            await this.run(index, ['XPENDING', key, name, '-', '+', '1000000']);
+        }
+        if (groups.length) await this.run(index, ['XINFO', 'STREAM', key, 'FULL', 'COUNT', '0']);
     }
 
     equal(weir, redis, what, index, args) {

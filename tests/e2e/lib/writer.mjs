@@ -9,6 +9,7 @@ import { ReplyError, asMap } from './resp.mjs';
 const KEYS = 4;
 const BATCH_MAX = 60;
 const BATCHES_AHEAD_MAX = 3;
+const TRANSACTION_MAX = 6;
 const VALUE_BYTES_MAX = 900;
 const TRIMMED_LENGTHS = [0, 1, 20, 100, 200];
 const ENTRIES_MAX = 400;
@@ -43,18 +44,39 @@ export class Writer {
 
     batch(connection) {
         const ops = Array.from({ length: this.random.between(1, BATCH_MAX) }, () => {
-            const op = this.op();
-            this.predicted.apply(op);
+            const op = this.random.chance(0.1) ? this.transaction() : this.predict(this.op());
             this.pending.push(op);
             return op;
         });
-        const done = connection.pipeline(ops.map(command), (reply) => this.onReply(reply));
+        const done = connection.pipeline(ops.flatMap(commands), (reply) => this.onReply(reply));
         done.catch(() => {});
         return done;
     }
 
+    predict(op) {
+        this.predicted.apply(op);
+        return op;
+    }
+
+    transaction() {
+        const ops = Array.from({ length: this.random.between(1, TRANSACTION_MAX) },
+            () => this.predict(this.op()));
+        return { kind: 'multi', ops, replies: 0 };
+    }
+
+    // A transaction has replies to MULTI and to each command, and then all of EXEC's.
     onReply(reply) {
-        const op = this.pending.shift();
+        const [op] = this.pending;
+        if (op.kind === 'multi' && op.replies++ < op.ops.length + 1) {
+            assert.ok(reply === 'OK' || reply === 'QUEUED', reply?.message);
+            return;
+        }
+        this.pending.shift();
+        if (op.kind === 'multi') op.ops.forEach((each, i) => this.acknowledge(each, reply[i]));
+        else this.acknowledge(op, reply);
+    }
+
+    acknowledge(op, reply) {
         assert.ok(!(reply instanceof ReplyError), `${command(op).join(' ')}: ${reply?.message}`);
         if (op.kind === 'add' || op.kind === 'share') {
             if (op.id !== '*') assert.equal(reply, op.id);
@@ -135,7 +157,8 @@ export class Writer {
     verifyShared(seen) {
         this.shared.forEach((entry, i) => assert.deepEqual(seen[i], entry,
             `entry ${i} of ${this.name} in the shared feed`));
-        const tail = this.pending.filter((op) => op.kind === 'share').map((op) => op.value);
+        const tail = this.pending.flatMap((op) => op.ops ?? [op])
+            .filter((op) => op.kind === 'share').map((op) => op.value);
         seen.slice(this.shared.length).forEach((entry, i) => assert.equal(entry.value, tail[i],
             `unacknowledged entry ${i} of ${this.name} in the shared feed`));
     }
@@ -166,6 +189,10 @@ export class Writer {
 
 function briefEntry({ id, value }) {
     return `${id} ${value.slice(0, 20)}`;
+}
+
+function commands(op) {
+    return op.kind === 'multi' ? [['MULTI'], ...op.ops.map(command), ['EXEC']] : [command(op)];
 }
 
 function command(op) {

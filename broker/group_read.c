@@ -1,0 +1,362 @@
+/* XREADGROUP: https://redis.io/docs/latest/commands/xreadgroup/
+ *
+ * What the reply shows is collected first, maybe in several turns of the loop; then, in one turn,
+ * all of it is delivered: one op a group. Where a group has moved on meanwhile, collecting starts
+ * over. So an entry is never taken by a reader that went away before it had its reply. */
+#include "broker/group_read.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "broker/broker_internal.h"
+#include "broker/stream_args.h"
+
+static struct group_read *group_read_of(struct work *work)
+{
+    return container_of(container_of(work, struct blocking, work), struct group_read, blocking);
+}
+
+static void forget_stream(struct group_stream *stream)
+{
+    if (stream->group != NULL)
+        group_unref(stream->group);
+    if (stream->rewound)
+        pending_lookup_end(&stream->lookup);
+    pending_set_deinit(&stream->touched);
+    dead_letters_deinit(&stream->dead);
+    stream->group = NULL;
+    stream->count = 0;
+    stream->ids.len = 0;
+    stream->rewound = false;
+    stream->looked_up = false;
+    stream->begun = false;
+}
+
+/* Begins a round: nothing is collected but what was delivered. */
+static void begin_round(struct group_read *read)
+{
+    struct broker *broker = read->blocking.session->broker;
+    group_read_close(read);
+    for (size_t i = read->done; i < read->count_streams; i++)
+        forget_stream(&read->streams[i]);
+    read->body.len = read->done_body;
+    read->at = read->done;
+    read->served = read->done_served;
+    read->went_cold = false;
+    read->now_ms = broker_now_ms(broker);
+    read->view = store_view(broker->store);
+}
+
+/* Whoever is next in a line has to look when the first one went without taking what woke it, or
+ * left something. */
+static void pass_on(struct group_read *read)
+{
+    struct session *session = read->blocking.session;
+    bool woken = read->blocking.end != BLOCKING_NOT && read->blocking.end != BLOCKING_WAITS;
+    for (size_t i = 0; i < read->count_streams; i++) {
+        if (read->streams[i].pass_on || (woken && read->served == 0))
+            blocking_signal_line(session->broker, session->db, group_read_key(read, i),
+                                 read->group);
+    }
+}
+
+static void group_read_destroy(struct work *work)
+{
+    struct group_read *read = group_read_of(work);
+    group_read_close(read);
+    blocking_stop(&read->blocking);
+    pass_on(read);
+    for (size_t i = 0; i < read->count_streams; i++) {
+        forget_stream(&read->streams[i]);
+        buf_deinit(&read->streams[i].ids);
+    }
+    buf_deinit(&read->body);
+    mem_free(read->streams);
+    mem_free(read);
+}
+
+/* ---- arguments ---- */
+
+/* STREAMS at `index`: keys, then as many ids. */
+static bool parse_streams(struct session *session, size_t index, struct group_read *read)
+{
+    size_t rest = session->argc - index - 1;
+    if (rest % 2 != 0) {
+        reply_error(&session->reply,
+                    "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or "
+                    "'>' must be specified.");
+        return false;
+    }
+    if (read->group.data == NULL) {
+        reply_error(&session->reply, "ERR Missing GROUP option for XREADGROUP");
+        return false;
+    }
+    read->first = index + 1;
+    read->count_streams = rest / 2;
+    return true;
+}
+
+static bool parse_read(struct session *session, struct group_read *read)
+{
+    for (size_t i = 1; i < session->argc; i++) {
+        size_t more = session->argc - i - 1;
+        if (stream_word(session, i, "block") && more > 0) {
+            if (!stream_timeout(session, ++i, &read->timeout_ms))
+                return false;
+        } else if (stream_word(session, i, "count") && more > 0) {
+            if (!stream_integer(session, ++i, &read->count))
+                return false;
+            if (read->count < 0)
+                read->count = 0;
+        } else if (stream_word(session, i, "streams") && more > 0) {
+            return parse_streams(session, i, read);
+        } else if (stream_word(session, i, "group") && more > 1) {
+            read->group = session->argv[++i];
+            read->consumer = session->argv[++i];
+        } else if (stream_word(session, i, "noack")) {
+            read->no_ack = true;
+        } else {
+            break;
+        }
+    }
+    session_syntax_error(session);
+    return false;
+}
+
+static bool parse_id(struct session *session, size_t index, struct group_stream *stream)
+{
+    struct bytes text = session->argv[index];
+    stream->fresh = bytes_equal(text, BYTES(">"));
+    stream->parsed = true;
+    if (stream->fresh)
+        return true;
+    if (bytes_equal(text, BYTES("$")) || bytes_equal(text, BYTES("+"))) {
+        reply_error(&session->reply,
+                    "ERR The %c ID is meaningless in the context of XREADGROUP: you want to read "
+                    "the history of this consumer by specifying a proper ID, or use the > ID to "
+                    "get new messages. The %c ID would just return an empty result set.",
+                    text.data[0], text.data[0]);
+        return false;
+    }
+    if (!stream_id(session, index, 0, &stream->after))
+        return false;
+    stream->fresh = id_equal(stream->after, ID_MAX); /* as Redis has it */
+    return true;
+}
+
+/* With as many the answer is not worth the comparing. */
+#define COMPARED_MAX 64
+
+static bool names_twice(const struct group_read *read)
+{
+    if (read->count_streams > COMPARED_MAX)
+        return true;
+    for (size_t i = 1; i < read->count_streams; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (bytes_equal(group_read_key(read, i), group_read_key(read, j)))
+                return true;
+        }
+    }
+    return false;
+}
+
+static struct group_read *begin_read(struct session *session)
+{
+    struct group_read *read = mem_zalloc(sizeof(*read));
+    blocking_init(&read->blocking, session, group_read_destroy);
+    buf_init(&read->body);
+    session->work = &read->blocking.work;
+    read->timeout_ms = -1;
+    if (!parse_read(session, read))
+        return NULL;
+    read->blocking.line = &read->group;
+    read->eager = names_twice(read);
+    read->streams = mem_zalloc(read->count_streams * sizeof(*read->streams));
+    if (read->timeout_ms > 0)
+        read->deadline_us = clock_mono_us() + (uint64_t)read->timeout_ms * 1000;
+    begin_round(read);
+    return read;
+}
+
+/* ---- a round ---- */
+
+/* Finds the groups, as they are in this turn. */
+static enum access place_streams(struct session *session, struct group_read *read)
+{
+    enum access access = access_keys(session, read->first, read->count_streams, 1);
+    for (size_t i = 0; i < read->count_streams && access == ACCESS_READY; i++) {
+        struct group_stream *stream = &read->streams[i];
+        struct bytes key = group_read_key(read, i);
+        struct object *object;
+        access = access_groups(session, key, &object);
+        if (access != ACCESS_READY)
+            break;
+        group_place_find(&stream->place, key, object, read->group);
+        if (stream->place.group == NULL) {
+            reply_error(&session->reply,
+                        "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with "
+                        "GROUP option",
+                        (int)key.len, key.data, (int)read->group.len, read->group.data);
+            return ACCESS_FAILED;
+        }
+        if (!stream->parsed && !parse_id(session, read->first + read->count_streams + i, stream))
+            return ACCESS_FAILED;
+        if (!stream->fresh)
+            access = dead_letters_access(session, object_feed(object));
+    }
+    return access;
+}
+
+static bool history_changed(const struct group_stream *stream, const struct pending_set *set)
+{
+    struct pending_place place;
+    const struct pending *item = pending_set_seek(set, ID_MIN, &place);
+    for (; item != NULL; item = pending_set_next(set, &place)) {
+        struct pending now = *item;
+        if (!pending_recheck(stream->group, &now) || now.consumer != item->consumer ||
+            (now.deliveries != item->deliveries && now.deliveries + 1 != item->deliveries))
+            return true;
+    }
+    return false;
+}
+
+/* What was collected in earlier turns is not as it would be now. */
+static bool is_outdated(const struct group_read *read)
+{
+    if (read->view != store_view(read->blocking.session->broker->store))
+        return true;
+    for (size_t i = read->done; i < read->count_streams; i++) {
+        struct group_stream *stream = &read->streams[i];
+        if (stream->group == NULL)
+            continue;
+        if (stream->group != stream->place.group)
+            return true;
+        if (stream->fresh && !id_equal(stream->last_id, group_state(stream->group)->last_id))
+            return true;
+        if (history_changed(stream, &stream->touched) ||
+            history_changed(stream, &stream->dead.items))
+            return true;
+    }
+    return false;
+}
+
+static enum err read_stream(struct group_read *read)
+{
+    struct session *session = read->blocking.session;
+    struct group_stream *stream = &read->streams[read->at];
+    struct group *group = stream->place.group;
+    struct feed *feed = object_feed(stream->place.object);
+    if (stream->group == NULL) {
+        stream->group = group;
+        group_ref(group);
+        stream->last_id = group_state(group)->last_id;
+    }
+    if (group_write_consumer(session, &stream->place, read->consumer, read->now_ms) == NULL)
+        return ERR_INVALID;
+    return stream->fresh ? group_read_fresh(read, feed, group)
+                         : group_read_history(read, feed, group);
+}
+
+static void deliver_stream(struct session *session, struct group_read *read,
+                           struct group_stream *stream)
+{
+    struct feed *feed = object_feed(stream->place.object);
+    struct group *group = stream->place.group;
+    const struct consumer *consumer = group_consumer(group, read->consumer);
+    if (!stream->fresh) {
+        dead_letters_write(session, &stream->place, &stream->dead);
+        if (!pending_set_empty(&stream->touched))
+            group_write_claims(session, &stream->place, consumer, &stream->touched,
+                               group_state(group)->last_id, false, read->now_ms);
+        return;
+    }
+    if (stream->count == 0)
+        return;
+    const struct id *ids = (const struct id *)(const void *)stream->ids.data;
+    if (stream->rewound)
+        pending_lookup_refresh(&stream->lookup);
+    group_write_delivery(session, &stream->place, consumer, ids, stream->count,
+                         stream->rewound ? &stream->lookup.found : NULL, read->no_ack,
+                         read->now_ms);
+    stream->pass_on = id_less(group_state(group)->last_id, feed_row(feed)->last_id);
+}
+
+/* Delivers what was collected and is not delivered yet. */
+static void deliver(struct session *session, struct group_read *read)
+{
+    for (; read->done < read->at; read->done++)
+        deliver_stream(session, read, &read->streams[read->done]);
+    read->done_served = read->served;
+    read->done_body = read->body.len;
+}
+
+static enum access collect(struct session *session, struct group_read *read)
+{
+    while (read->at < read->count_streams) {
+        enum err err = read_stream(read);
+        if (err == ERR_COLD) {
+            read->went_cold = true;
+            read->blocking.end = BLOCKING_NOT; /* nobody may resume it but the reader */
+            return ACCESS_WAIT;
+        }
+        if (err == ERR_INVALID) /* told already */
+            return ACCESS_FAILED;
+        if (err != ERR_OK) {
+            access_error(session, err);
+            return ACCESS_FAILED;
+        }
+        group_read_close(read);
+        read->at++;
+        if (read->eager)
+            deliver(session, read);
+    }
+    return ACCESS_READY;
+}
+
+/* Nothing is there: waits, or says so. */
+static enum flow block(struct session *session, struct group_read *read)
+{
+    bool over = read->deadline_us > 0 && clock_mono_us() >= read->deadline_us;
+    if (read->blocking.end == BLOCKING_UNBLOCKED) {
+        reply_error(&session->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        return FLOW_DONE;
+    }
+    if (read->timeout_ms < 0 || over || read->blocking.end == BLOCKING_TIMED_OUT) {
+        reply_null_array(&session->reply);
+        return FLOW_DONE;
+    }
+    read->done = 0;
+    begin_round(read);
+    blocking_start(&read->blocking, session->argv + read->first, read->count_streams,
+                   read->deadline_us);
+    return FLOW_WAIT;
+}
+
+enum flow xreadgroup_command(struct session *session)
+{
+    struct group_read *read =
+        session->work != NULL ? group_read_of(session->work) : begin_read(session);
+    if (read == NULL)
+        return FLOW_DONE;
+    enum access access = place_streams(session, read);
+    if (access == ACCESS_WAIT)
+        read->blocking.end = BLOCKING_NOT;
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    if (is_outdated(read))
+        begin_round(read);
+    access = collect(session, read);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    if (read->went_cold)
+        session_gate(session, store_last(session->broker->store));
+    if (read->served == 0)
+        return block(session, read);
+    deliver(session, read);
+    if (session->reply.version == 2)
+        reply_array(&session->reply, read->served);
+    else
+        reply_map(&session->reply, read->served);
+    buf_add_bytes(session->reply.out, buf_bytes(&read->body));
+    return FLOW_DONE;
+}

@@ -1,0 +1,170 @@
+/* What XREADGROUP collects of one feed: new entries, or what is pending at the consumer. Nothing is
+ * changed here. */
+#include "broker/group_read.h"
+
+#include "broker/broker_internal.h"
+
+void group_read_close(struct group_read *read)
+{
+    if (read->reading_open)
+        reading_end(&read->reading, read->blocking.session);
+    if (read->walk_open)
+        pending_walk_end(&read->walk);
+    read->reading_open = false;
+    read->walk_open = false;
+    read->has_item = false;
+}
+
+/* The key, before its entries. */
+static void begin_stream(struct group_read *read, struct reply *reply)
+{
+    if (reply->version == 2)
+        reply_array(reply, 2);
+    reply_bulk(reply, group_read_key(read, read->at));
+    read->served++;
+}
+
+/* The ids that are pending already are looked up, where there may be some: the group was set to a
+ * lower id. */
+static enum err look_up(struct group_read *read, struct group_stream *stream)
+{
+    struct session *session = read->blocking.session;
+    const struct id *ids = (const struct id *)(const void *)stream->ids.data;
+    struct id last = group_state_stored_last(group_state(stream->group));
+    if (read->no_ack || stream->count == 0 || id_less(last, ids[0]))
+        return ERR_OK;
+    if (!stream->rewound)
+        pending_lookup_begin(&stream->lookup, session, stream->group);
+    stream->rewound = true;
+    enum err err = pending_lookup_step(&stream->lookup, session, ids, stream->count);
+    if (err == ERR_COLD)
+        pending_lookup_wait(&stream->lookup, session, ids);
+    return err;
+}
+
+static enum err read_entries(struct group_read *read, struct group_stream *stream,
+                             struct feed *feed, struct group *group)
+{
+    struct session *session = read->blocking.session;
+    if (!read->reading_open) {
+        struct id from = group_state(group)->last_id;
+        if (!id_less(from, feed_row(feed)->last_id) || !id_next(&from))
+            return ERR_END;
+        reading_begin(&read->reading, session, feed, from, ID_MAX, false, (uint64_t)read->count);
+        read->reading.ids = &stream->ids;
+        read->reading_open = true;
+    }
+    enum err err = reading_step(&read->reading, session);
+    if (err == ERR_COLD)
+        reading_wait(&read->reading, session);
+    stream->count = read->reading.count;
+    return err;
+}
+
+enum err group_read_fresh(struct group_read *read, struct feed *feed, struct group *group)
+{
+    struct group_stream *stream = &read->streams[read->at];
+    if (!stream->looked_up) {
+        enum err err = read_entries(read, stream, feed, group);
+        if (err != ERR_OK)
+            return err == ERR_END ? ERR_OK : err;
+        stream->looked_up = true;
+    }
+    enum err err = look_up(read, stream);
+    if (err != ERR_OK)
+        return err;
+    if (stream->count > 0) {
+        struct reply reply = {&read->body, read->blocking.session->reply.version};
+        begin_stream(read, &reply);
+        reading_reply(&read->reading, &reply);
+    }
+    return ERR_OK;
+}
+
+/* Adds the entry that is pending as `item`: [id, fields], or [id, null] when it was deleted. */
+static enum err add_pending(struct group_read *read, struct group_stream *stream, struct feed *feed)
+{
+    struct session *session = read->blocking.session;
+    const struct pending *item = &read->item;
+    if (!read->reading_open)
+        reading_begin(&read->reading, session, feed, item->id, item->id, false, 1);
+    read->reading_open = true;
+    enum err err = reading_step(&read->reading, session);
+    if (err == ERR_COLD)
+        reading_wait(&read->reading, session);
+    if (err != ERR_OK)
+        return err;
+    bool dead = read->reading.count > 0 && dead_letter_due(feed, item->deliveries + 1);
+    if (dead) {
+        dead_letters_add(&stream->dead, item, buf_bytes(&read->reading.entries));
+    } else if (read->reading.count > 0) {
+        bool added;
+        struct pending *touched = pending_set_put(&stream->touched, item->id, &added);
+        *touched = *item;
+        touched->delivered_ms = read->now_ms;
+        touched->deliveries++;
+        buf_add_bytes(&read->body, buf_bytes(&read->reading.entries));
+    } else {
+        struct reply reply = {&read->body, session->reply.version};
+        char text[ID_TEXT_MAX];
+        reply_array(&reply, 2);
+        reply_bulk(&reply, bytes_of(text, id_to_text(item->id, text)));
+        reply_null_array(&reply);
+    }
+    stream->count += !dead;
+    reading_end(&read->reading, session);
+    read->reading_open = false;
+    read->has_item = false;
+    return read->body.len > session_reply_max(session) ? ERR_FULL : ERR_OK;
+}
+
+static enum err next_item(struct group_read *read, struct group_stream *stream, uint64_t consumer)
+{
+    struct session *session = read->blocking.session;
+    enum err err = ERR_OK;
+    if (!read->walk_open) {
+        struct id from = stream->after;
+        if (!id_next(&from))
+            return ERR_END;
+        pending_walk_begin(&read->walk, session, stream->group, from, ID_MAX, false);
+        read->walk_open = true;
+    }
+    err = pending_walk_resume(&read->walk, session);
+    while (err == ERR_OK && !read->has_item) {
+        err = pending_cursor_next(&read->walk.cursor, &read->item);
+        read->has_item = err == ERR_OK && read->item.consumer == consumer &&
+                         read->item.delivered_ms <= read->now_ms; /* as XNACK may ask for */
+    }
+    if (err == ERR_COLD)
+        pending_walk_wait(&read->walk, session);
+    return err;
+}
+
+enum err group_read_history(struct group_read *read, struct feed *feed, struct group *group)
+{
+    struct session *session = read->blocking.session;
+    struct group_stream *stream = &read->streams[read->at];
+    const struct consumer *consumer = group_consumer(group, read->consumer);
+    uint64_t limit = consumer->pending; /* there are no more, wherever it begins */
+    if (read->count > 0 && (uint64_t)read->count < limit)
+        limit = (uint64_t)read->count;
+    struct reply reply = {&read->body, session->reply.version};
+    if (!stream->begun) {
+        begin_stream(read, &reply);
+        stream->entries = reply_deferred_begin(&reply);
+        stream->begun = true;
+    }
+    while (stream->count < limit) {
+        enum err err = read->has_item ? ERR_OK : next_item(read, stream, consumer->entry.number);
+        if (err == ERR_END)
+            break;
+        if (err == ERR_OK)
+            err = add_pending(read, stream, feed);
+        if (err == ERR_COLD && read->walk_open)
+            pending_cursor_pause(&read->walk.cursor);
+        if (err != ERR_OK)
+            return err;
+    }
+    reply_deferred_end_array(&reply, stream->entries, stream->count);
+    return ERR_OK;
+}

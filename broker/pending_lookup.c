@@ -1,0 +1,90 @@
+#include "broker/pending_lookup.h"
+
+#include "broker/broker_internal.h"
+
+void pending_lookup_begin(struct pending_lookup *lookup, struct session *session,
+                          struct group *group)
+{
+    *lookup = (struct pending_lookup){.group = group, .view = store_view(session->broker->store)};
+    group_ref(group);
+}
+
+static void close_walk(struct pending_lookup *lookup)
+{
+    if (lookup->open)
+        pending_walk_end(&lookup->walk);
+    lookup->open = false;
+}
+
+void pending_lookup_end(struct pending_lookup *lookup)
+{
+    close_walk(lookup);
+    pending_set_deinit(&lookup->found);
+    group_unref(lookup->group);
+}
+
+/* Where the id at `at` is pending. */
+static enum err look_up(struct pending_lookup *lookup, struct session *session, struct id id,
+                        struct pending *out)
+{
+    if (!lookup->open)
+        return pending_find(lookup->group, store_ranges(session->broker->store), id, out);
+    enum err err = pending_walk_resume(&lookup->walk, session);
+    if (err == ERR_OK)
+        err = pending_cursor_next(&lookup->walk.cursor, out);
+    pending_cursor_pause(&lookup->walk.cursor);
+    return err == ERR_END ? ERR_NOT_FOUND : err;
+}
+
+/* It may have been acknowledged or claimed since. */
+void pending_lookup_refresh(struct pending_lookup *lookup)
+{
+    struct pending_place place;
+    const struct pending *item = pending_set_seek(&lookup->found, ID_MIN, &place);
+    while (item != NULL) {
+        struct pending now = *item;
+        struct id next = item->id;
+        bool added;
+        if (!pending_recheck(lookup->group, &now))
+            pending_set_remove(&lookup->found, now.id);
+        else
+            *pending_set_put(&lookup->found, now.id, &added) = now;
+        item = id_next(&next) ? pending_set_seek(&lookup->found, next, &place) : NULL;
+    }
+}
+
+enum err pending_lookup_step(struct pending_lookup *lookup, struct session *session,
+                             const struct id *ids, size_t count)
+{
+    if (lookup->view != store_view(session->broker->store)) {
+        lookup->view = store_view(session->broker->store);
+        close_walk(lookup);
+        pending_set_deinit(&lookup->found);
+        lookup->at = 0;
+    }
+    for (; lookup->at < count; lookup->at++) {
+        struct pending item;
+        bool added;
+        enum err err = look_up(lookup, session, ids[lookup->at], &item);
+        if (err == ERR_OK)
+            *pending_set_put(&lookup->found, item.id, &added) = item;
+        else if (err != ERR_NOT_FOUND)
+            return err;
+        close_walk(lookup);
+    }
+    if (lookup->waited)
+        pending_lookup_refresh(lookup);
+    lookup->waited = false;
+    return ERR_OK;
+}
+
+void pending_lookup_wait(struct pending_lookup *lookup, struct session *session,
+                         const struct id *ids)
+{
+    struct id id = ids[lookup->at];
+    if (!lookup->open)
+        pending_walk_begin(&lookup->walk, session, lookup->group, id, id, false);
+    lookup->open = true;
+    lookup->waited = true;
+    pending_walk_wait(&lookup->walk, session);
+}

@@ -1,0 +1,39 @@
+/* retention: removes what a feed's policy does not keep, as ops like XTRIM's.
+ *
+ * First whole chunks go, a bounded number of entries a turn, then what is too old or too much in
+ * the chunk that is left. A feed whose entries nobody has weighed yet is read backwards until what
+ * was read is all that its policy keeps.
+ *
+ * One feed at a time: what is being found out about it stays here between turns.
+ *
+ * Threads: the loop's. */
+#ifndef WEIR_BROKER_RETENTION_H
+#define WEIR_BROKER_RETENTION_H
+
+#include "storage/feed_plan.h"
+
+/* How looking at a feed went on: it has nothing to do now; it has more to do in the next turn; an
+ * errand was sent; reading failed. */
+enum look { LOOK_DONE, LOOK_MORE, LOOK_WAIT, LOOK_FAILED };
+
+struct looking;
+
+struct retention {
+    struct feed *feed; /* one reference; NULL: nothing is being found out */
+    bool planned;      /* `plan` is initialized */
+    struct trim_plan plan;
+    bool weighing; /* `cursor` is */
+    struct feed_cursor cursor;
+    struct id unweighed; /* what the ledger did not know when weighing began */
+    struct buf spans;    /* struct span each, newest first */
+    uint64_t weight;     /* of all of them */
+};
+
+void retention_init(struct retention *retention);
+/* Lets go of the feed, and of all memory. */
+void retention_reset(struct retention *retention);
+
+/* The next step for the feed that is looked at. */
+enum look retention_step(const struct looking *looking);
+
+#endif

@@ -1,0 +1,234 @@
+#include "broker/retention.h"
+
+#include "tests/unit/broker_fixture.h"
+
+static struct random randomness;
+
+static int set_up(void **state)
+{
+    (void)state;
+    uint64_t seed = unit_seed();
+    random_init(&randomness, seed);
+    return set_up_broker(seed);
+}
+
+static uint64_t below(uint64_t bound)
+{
+    return random_below(&randomness, bound);
+}
+
+static uint64_t length(const char *key)
+{
+    return strtoull(ask("XLEN %s", key) + 1, NULL, 10);
+}
+
+static void add(const char *key, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        (void)ask("XADD %s * f %u", key, i);
+}
+
+static void a_policy_is_told_as_it_was_set(void **state)
+{
+    (void)state;
+    assert_string_equal(ask("FEED.POLICY k"), "-ERR no such key\r\n");
+    assert_string_equal(ask("FEED.POLICY k MAXAGE 60000 MAXLEN 5"), "+OK\r\n");
+    assert_string_equal(ask("FEED.POLICY k maxlen 7 maxage 0 maxlen 9"), "+OK\r\n");
+    for (int again = 0; again < 3; again++) {
+        assert_string_equal(
+            ask("FEED.POLICY k"),
+            "*14\r\n$6\r\nmaxage\r\n:0\r\n$8\r\nmaxbytes\r\n:0\r\n$6\r\nmaxlen\r\n:9\r\n"
+            "$5\r\nacked\r\n:0\r\n$6\r\nmaxlag\r\n:0\r\n$13\r\nmaxdeliveries\r\n:0\r\n"
+            "$10\r\ndeadletter\r\n$-1\r\n");
+        if (again == 1)
+            fold();
+        restart();
+    }
+    assert_string_equal(ask("XLEN k"), ":0\r\n");
+    assert_string_equal(ask("FEED.POLICY k MAXLEN 0"), "+OK\r\n");
+    add("k", 20);
+    settle();
+    assert_int_equal(length("k"), 20);
+}
+
+static void a_bad_policy_changes_nothing(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"MAXLEN", "-ERR syntax error\r\n"},
+        {"MAXLEN x", "-ERR value is not an integer or out of range\r\n"},
+        {"MAXLEN -1", "-ERR MAXLEN is out of range\r\n"},
+        {"MAXBYTES 9223372036854775807", "-ERR MAXBYTES is out of range\r\n"},
+        {"MAXAGE 3155760000001", "-ERR MAXAGE is out of range\r\n"},
+        {"MAXLEN 5 NOSUCH 5", "-ERR syntax error\r\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_string_equal(ask("FEED.POLICY k %s", cases[i][0]), cases[i][1]);
+    assert_string_equal(ask("EXISTS k"), ":0\r\n");
+}
+
+static void an_idle_feed_loses_what_is_too_old(void **state)
+{
+    (void)state;
+    add("k", 10);
+    (void)ask("FEED.POLICY k MAXAGE 1600");
+    pass_ms(1000);
+    add("k", 5);
+    pass_ms(500);
+    settle();
+    assert_int_equal(length("k"), 15);
+    pass_ms(200); /* 1700 of age: a 16th more than the policy says */
+    settle();
+    assert_int_equal(length("k"), 5);
+    fold();
+    restart();
+    assert_int_equal(length("k"), 5);
+    close_broker();
+    pass_ms(1000);
+    open_broker();
+    settle();
+    assert_int_equal(length("k"), 0);
+    assert_string_equal(ask("EXISTS k"), ":1\r\n");
+}
+
+static void a_feed_keeps_its_length(void **state)
+{
+    (void)state;
+    (void)ask("FEED.POLICY k MAXLEN 10");
+    for (int i = 0; i < 100; i++) {
+        add("k", 1 + (unsigned)below(5));
+        settle();
+        assert_true(length("k") <= 10);
+        if (below(20) == 0)
+            fold();
+        if (below(20) == 0)
+            restart();
+    }
+    assert_int_equal(length("k"), 10);
+    (void)ask("FEED.POLICY k MAXLEN 3");
+    settle();
+    assert_int_equal(length("k"), 3);
+}
+
+static void a_long_feed_is_trimmed_over_several_turns(void **state)
+{
+    (void)state;
+    add("k", 30000);
+    (void)ask("FEED.POLICY k MAXLEN 10");
+    uint64_t edits = 0;
+    const struct feed *feed = object_feed(
+        container_of(hmap_walk(&broker->keyspace.table.map, &(uint64_t){0}, &(bool){false}),
+                     struct object, node));
+    settle();
+    edits = feed->edits;
+    assert_int_equal(length("k"), 10);
+    assert_in_range(edits, 3, 30);
+}
+
+/* An entry of these tests is "*2\r\n$1\r\nf\r\n$1\r\n0\r\n" or a little more. */
+static void a_feed_keeps_its_bytes(void **state)
+{
+    (void)state;
+    (void)ask("FEED.POLICY k MAXBYTES 6400");
+    for (int i = 0; i < 60; i++) {
+        add("k", 1 + (unsigned)below(30));
+        settle();
+        assert_true(length("k") * 18 <= 6400);
+        if (below(10) == 0)
+            fold();
+        if (below(10) == 0)
+            restart();
+    }
+    assert_in_range(length("k"), 300, 360);
+}
+
+static void what_was_there_before_is_weighed(void **state)
+{
+    (void)state;
+    for (int cold = 0; cold < 2; cold++) {
+        (void)ask("DEL k");
+        add("k", 2000);
+        if (cold) {
+            fold();
+            restart();
+            sim_ranges_disk_set_faults(
+                rows, &(struct sim_ranges_faults){.cold_per_mille = 1000, .cool_per_mille = 500});
+        }
+        (void)ask("FEED.POLICY k MAXBYTES 1000000");
+        settle();
+        assert_int_equal(length("k"), 2000);
+        (void)ask("FEED.POLICY k MAXBYTES 6400");
+        settle();
+        assert_in_range(length("k"), 280, 330);
+    }
+}
+
+static void a_policy_goes_where_its_feed_goes(void **state)
+{
+    (void)state;
+    (void)ask("FEED.POLICY a MAXLEN 2");
+    add("a", 2);
+    (void)ask("RENAME a b");
+    (void)ask("COPY b c");
+    add("b", 5);
+    add("c", 5);
+    settle();
+    assert_int_equal(length("b"), 2);
+    assert_int_equal(length("c"), 7);
+    (void)ask("XTRIM b MAXLEN 0");
+    assert_string_equal(ask("XSETID b 1-1"), "+OK\r\n"); /* a new feed under the old key */
+    add("b", 5);
+    settle();
+    assert_int_equal(length("b"), 2);
+    (void)ask("DEL b");
+    add("b", 5);
+    settle();
+    assert_int_equal(length("b"), 5);
+}
+
+static void all_that_is_set_holds_through_folds_and_restarts(void **state)
+{
+    (void)state;
+    sim_ranges_disk_set_faults(
+        rows, &(struct sim_ranges_faults){.cold_per_mille = 700, .cool_per_mille = 300});
+    uint64_t maxlen = 0, maxage = 0;
+    for (int i = 0; i < 400; i++) {
+        if (below(10) == 0) {
+            maxlen = below(50);
+            maxage = below(2) * (1 + below(500));
+            (void)ask("FEED.POLICY k MAXLEN %u MAXAGE %u", (unsigned)maxlen, (unsigned)maxage);
+        }
+        add("k", (unsigned)below(20));
+        pass_ms(below(40));
+        if (below(30) == 0)
+            fold();
+        if (below(30) == 0)
+            restart();
+        settle();
+        if (maxlen > 0)
+            assert_true(length("k") <= maxlen);
+        const char *first = ask("XRANGE k - + COUNT 1");
+        const char *id = strchr(first, '$');
+        if (maxage > 0 && id != NULL)
+            assert_true(strtoull(strchr(id, '\n') + 1, NULL, 10) + maxage + maxage / 16 + 1 >
+                        clock_wall_ms());
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_policy_is_told_as_it_was_set),
+        TEST(a_bad_policy_changes_nothing),
+        TEST(an_idle_feed_loses_what_is_too_old),
+        TEST(a_feed_keeps_its_length),
+        TEST(a_long_feed_is_trimmed_over_several_turns),
+        TEST(a_feed_keeps_its_bytes),
+        TEST(what_was_there_before_is_weighed),
+        TEST(a_policy_goes_where_its_feed_goes),
+        TEST(all_that_is_set_holds_through_folds_and_restarts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
