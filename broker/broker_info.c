@@ -79,6 +79,8 @@ void broker_info(struct broker *broker, struct broker_info *out)
     out->keyspace_hits = broker->keyspace.hits;
     out->keyspace_misses = broker->keyspace.misses;
     rooms_info(&broker->fanout, out);
+    out->watching_clients = broker->watches.sessions;
+    out->watched_keys = key_watches_count(&broker->watches);
     tracking_info(&broker->tracking, out);
 }
 

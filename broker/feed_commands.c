@@ -153,10 +153,27 @@ static bool parse_limit(struct session *session, size_t at, uint64_t max, uint64
     return true;
 }
 
+static bool parse_acked(struct session *session, size_t at, struct policy *policy)
+{
+    bool yes = stream_word(session, at, "yes");
+    if (!yes && !stream_word(session, at, "no")) {
+        reply_error(&session->reply, "ERR ACKED is yes or no");
+        return false;
+    }
+    policy->acked = yes;
+    return true;
+}
+
 /* One limit and its value; false: replied. */
 static bool parse_policy_word(struct session *session, size_t at, struct policy *policy)
 {
     if (at + 1 < session->argc) {
+        if (stream_word(session, at, "acked"))
+            return parse_acked(session, at + 1, policy);
+        if (stream_word(session, at, "deadletter")) {
+            policy->deadletter = session->argv[at + 1];
+            return true;
+        }
 #define X(field, number, word, max)                                                                \
     if (stream_word(session, at, word))                                                            \
         return parse_limit(session, at + 1, max, &policy->field);
@@ -167,16 +184,38 @@ static bool parse_policy_word(struct session *session, size_t at, struct policy 
     return false;
 }
 
+/* What no single word can tell; false: replied. */
+static bool policy_allowed(struct session *session, const struct policy *policy)
+{
+    const char *error = NULL;
+    if (policy->maxlag_ms > 0 && policy->acked == 0)
+        error = "ERR MAXLAG needs ACKED yes";
+    else if (policy->deadletter.len > 0 && policy->maxdeliveries == 0)
+        error = "ERR DEADLETTER needs MAXDELIVERIES";
+    else if (policy->deadletter.len > KEY_NAME_MAX)
+        error = "ERR the dead-letter key is too long";
+    else if (bytes_equal(policy->deadletter, session->argv[1]))
+        error = "ERR a feed cannot be its own dead-letter feed";
+    if (error != NULL)
+        reply_error(&session->reply, "%s", error);
+    return error == NULL;
+}
+
 static void reply_policy(struct reply *reply, const struct policy *policy)
 {
     static const struct policy none;
     const struct policy *told = policy != NULL ? policy : &none;
 #define X(field, number, word, max) +1
-    reply_map(reply, 0 POLICY_LIMITS(X));
+    reply_map(reply, 1 POLICY_LIMITS(X));
 #undef X
 #define X(field, number, word, max) field_integer(reply, word, told->field);
     POLICY_LIMITS(X)
 #undef X
+    reply_bulk_string(reply, "deadletter");
+    if (told->deadletter.len > 0)
+        reply_bulk(reply, told->deadletter);
+    else
+        reply_null(reply);
 }
 
 static void write_policy(struct session *session, struct object *object,
@@ -196,7 +235,8 @@ static void write_policy(struct session *session, struct object *object,
         keyspace_event(session, EVENT_NEW, "new", session->db, session->argv[1]);
 }
 
-/* FEED.POLICY key [MAXAGE ms] [MAXBYTES n] [MAXLEN n] */
+/* FEED.POLICY key [MAXAGE ms] [MAXBYTES n] [MAXLEN n] [ACKED yes|no] [MAXLAG ms] [MAXDELIVERIES n]
+ * [DEADLETTER key] */
 static enum flow policy_command(struct session *session)
 {
     struct object *object;
@@ -220,6 +260,13 @@ static enum flow policy_command(struct session *session)
         if (!parse_policy_word(session, at, &policy))
             return FLOW_DONE;
     }
+    if (!policy_allowed(session, &policy))
+        return FLOW_DONE;
+    struct object *target;
+    access =
+        policy.deadletter.len > 0 ? access_feed(session, policy.deadletter, &target) : ACCESS_READY;
+    if (access != ACCESS_READY)
+        return access_flow(access);
     write_policy(session, object, &policy);
     reply_status(&session->reply, "OK");
     return FLOW_DONE;

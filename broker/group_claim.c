@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "broker/broker_internal.h"
+#include "broker/dead_letter.h"
 #include "broker/pending_lookup.h"
 #include "broker/stream_args.h"
 #include "broker/stream_reading.h"
@@ -51,6 +52,7 @@ struct claim_work {
     struct pending_set claimed; /* the same, as it will be; the consumer is where it was */
     struct pending_set gone;    /* pending, but not in the feed any more */
     struct buf gone_ids;        /* struct id each, in order */
+    struct dead_letters dead;
     struct buf body;
     uint64_t shown;
 };
@@ -72,6 +74,7 @@ static void claim_deinit(struct claim_work *claim)
     pending_set_deinit(&claim->seen);
     pending_set_deinit(&claim->claimed);
     pending_set_deinit(&claim->gone);
+    dead_letters_deinit(&claim->dead);
     buf_deinit(&claim->ids);
     buf_deinit(&claim->gone_ids);
     buf_deinit(&claim->body);
@@ -106,8 +109,9 @@ static struct claim_work *claim_work_of(struct session *session, struct group *g
     uint64_t view = store_view(session->broker->store);
     struct claim_work *claim =
         session->work != NULL ? container_of(session->work, struct claim_work, work) : NULL;
-    if (claim != NULL && (claim->group != group || claim->view != view ||
-                          is_changed(claim, &claim->seen) || is_changed(claim, &claim->gone))) {
+    if (claim != NULL &&
+        (claim->group != group || claim->view != view || is_changed(claim, &claim->seen) ||
+         is_changed(claim, &claim->gone) || is_changed(claim, &claim->dead.items))) {
         session_drop_work(session);
         claim = NULL;
     }
@@ -158,7 +162,7 @@ static void note_claim(struct claim_work *claim, const struct claim_args *args,
     claimed->delivered_ms = args->delivered_ms < 0 ? claim->now_ms : (uint64_t)args->delivered_ms;
     if (args->has_retries)
         claimed->deliveries = args->retries;
-    else if (!args->just_id)
+    else if (!args->just_id && claimed->deliveries < INT64_MAX)
         claimed->deliveries++;
 }
 
@@ -183,11 +187,25 @@ static void note_gone(struct claim_work *claim, const struct pending *item)
     buf_add(&claim->gone_ids, &item->id, sizeof(item->id));
 }
 
+/* What is not to be delivered before some time was delivered then: XNACK. */
 static bool is_idle(const struct claim_work *claim, const struct claim_args *args,
                     const struct pending *item)
 {
-    return args->min_idle == 0 || (item->delivered_ms <= claim->now_ms &&
-                                   claim->now_ms - item->delivered_ms >= args->min_idle);
+    return item->delivered_ms <= claim->now_ms &&
+           claim->now_ms - item->delivered_ms >= args->min_idle;
+}
+
+/* Claims the entry that was read, or has it leave when it was delivered too often. */
+static void take_entry(struct claim_work *claim, const struct claim_args *args,
+                       const struct feed *feed, const struct pending *item, bool owned)
+{
+    uint64_t deliveries = args->has_retries ? args->retries : item->deliveries + 1;
+    if (owned && !args->just_id && dead_letter_due(feed, deliveries)) {
+        dead_letters_add(&claim->dead, item, buf_bytes(&claim->reading.entries));
+        return;
+    }
+    note_claim(claim, args, item, owned);
+    show(claim, args, item->id);
 }
 
 /* What an error on the way means for the command. */
@@ -210,6 +228,7 @@ static const struct consumer *write_claims(struct claim_work *claim,
     if (consumer == NULL)
         return NULL;
     group_write_acks(session, place, &claim->gone);
+    dead_letters_write(session, place, &claim->dead);
     group_write_claims(session, place, consumer, &claim->claimed,
                        id_max(args->last_id, group_state(claim->group)->last_id),
                        !pending_set_empty(&claim->claimed), claim->now_ms);
@@ -319,7 +338,7 @@ static enum err claim_id(struct claim_work *claim, const struct claim_args *args
 {
     struct pending item;
     bool owned = find_item(claim, id, &item);
-    if (!owned && !args->force)
+    if ((!owned && !args->force) || pending_set_find(&claim->dead.items, id) != NULL)
         return ERR_OK;
     enum err err = read_entry(claim, feed, id);
     if (err == ERR_NOT_FOUND) {
@@ -327,8 +346,7 @@ static enum err claim_id(struct claim_work *claim, const struct claim_args *args
             note_gone(claim, &item);
         err = ERR_OK;
     } else if (err == ERR_OK && (!owned || is_idle(claim, args, &item))) {
-        note_claim(claim, args, &item, owned);
-        show(claim, args, id);
+        take_entry(claim, args, feed, &item, owned);
     }
     if (err != ERR_COLD)
         close_reading(claim);
@@ -359,6 +377,9 @@ enum flow xclaim_command(struct session *session)
         return access_flow(access);
     if (!parse_claim(session, &args))
         return FLOW_DONE;
+    access = dead_letters_access(session, object_feed(place.object));
+    if (access != ACCESS_READY)
+        return access_flow(access);
     struct claim_work *claim = claim_work_of(session, place.group);
     enum err err = claim->looked_up ? ERR_OK : look_up(claim, &args);
     if (err != ERR_OK)
@@ -425,8 +446,7 @@ static enum err autoclaim_item(struct claim_work *claim, const struct claim_args
         note_gone(claim, &claim->item);
         err = ERR_OK;
     } else if (err == ERR_OK && is_idle(claim, args, &claim->item)) {
-        note_claim(claim, args, &claim->item, true);
-        show(claim, args, claim->item.id);
+        take_entry(claim, args, feed, &claim->item, true);
     }
     if (err == ERR_COLD) {
         pending_cursor_pause(&claim->walk.cursor);
@@ -440,7 +460,8 @@ static enum err autoclaim_item(struct claim_work *claim, const struct claim_args
 
 static uint64_t taken(const struct claim_work *claim)
 {
-    return claim->shown + claim->gone_ids.len / sizeof(struct id);
+    return claim->shown + claim->gone_ids.len / sizeof(struct id) +
+           pending_set_count(&claim->dead.items);
 }
 
 /* Walks on until it has enough. *next: where the next call begins; 0-0: nowhere. */
@@ -489,6 +510,9 @@ enum flow xautoclaim_command(struct session *session)
     if (!parse_autoclaim(session, &args))
         return FLOW_DONE;
     enum access access = group_access(session, session->argv[1], session->argv[2], &place);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    access = dead_letters_access(session, object_feed(place.object));
     if (access != ACCESS_READY)
         return access_flow(access);
     struct claim_work *claim = claim_work_of(session, place.group);

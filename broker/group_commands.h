@@ -11,6 +11,7 @@ extern const struct command_row xgroup_subcommands[];
 enum flow xack_command(struct session *session);
 enum flow xautoclaim_command(struct session *session);
 enum flow xclaim_command(struct session *session);
+enum flow xnack_command(struct session *session);
 enum flow xpending_command(struct session *session);
 enum flow xreadgroup_command(struct session *session);
 enum flow xinfo_groups_command(struct session *session);

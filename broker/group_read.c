@@ -23,6 +23,7 @@ static void forget_stream(struct group_stream *stream)
     if (stream->rewound)
         pending_lookup_end(&stream->lookup);
     pending_set_deinit(&stream->touched);
+    dead_letters_deinit(&stream->dead);
     stream->group = NULL;
     stream->count = 0;
     stream->ids.len = 0;
@@ -200,15 +201,17 @@ static enum access place_streams(struct session *session, struct group_read *rea
         }
         if (!stream->parsed && !parse_id(session, read->first + read->count_streams + i, stream))
             return ACCESS_FAILED;
+        if (!stream->fresh)
+            access = dead_letters_access(session, object_feed(object));
     }
     return access;
 }
 
-static bool history_changed(struct group_stream *stream)
+static bool history_changed(const struct group_stream *stream, const struct pending_set *set)
 {
     struct pending_place place;
-    const struct pending *item = pending_set_seek(&stream->touched, ID_MIN, &place);
-    for (; item != NULL; item = pending_set_next(&stream->touched, &place)) {
+    const struct pending *item = pending_set_seek(set, ID_MIN, &place);
+    for (; item != NULL; item = pending_set_next(set, &place)) {
         struct pending now = *item;
         if (!pending_recheck(stream->group, &now) || now.consumer != item->consumer ||
             (now.deliveries != item->deliveries && now.deliveries + 1 != item->deliveries))
@@ -230,7 +233,8 @@ static bool is_outdated(const struct group_read *read)
             return true;
         if (stream->fresh && !id_equal(stream->last_id, group_state(stream->group)->last_id))
             return true;
-        if (history_changed(stream))
+        if (history_changed(stream, &stream->touched) ||
+            history_changed(stream, &stream->dead.items))
             return true;
     }
     return false;
@@ -260,6 +264,7 @@ static void deliver_stream(struct session *session, struct group_read *read,
     struct group *group = stream->place.group;
     const struct consumer *consumer = group_consumer(group, read->consumer);
     if (!stream->fresh) {
+        dead_letters_write(session, &stream->place, &stream->dead);
         if (!pending_set_empty(&stream->touched))
             group_write_claims(session, &stream->place, consumer, &stream->touched,
                                group_state(group)->last_id, false, read->now_ms);

@@ -3,6 +3,7 @@
 #define WEIR_BROKER_GROUP_READ_H
 
 #include "broker/blocking.h"
+#include "broker/dead_letter.h"
 #include "broker/group_commands.h"
 #include "broker/pending_lookup.h"
 #include "broker/stream_reading.h"
@@ -26,6 +27,7 @@ struct group_stream {
     bool begun; /* history: */
     struct reply_deferred entries;
     struct pending_set touched; /* as they will be */
+    struct dead_letters dead;
 };
 
 struct group_read {

@@ -94,7 +94,10 @@ static enum err add_pending(struct group_read *read, struct group_stream *stream
         reading_wait(&read->reading, session);
     if (err != ERR_OK)
         return err;
-    if (read->reading.count > 0) {
+    bool dead = read->reading.count > 0 && dead_letter_due(feed, item->deliveries + 1);
+    if (dead) {
+        dead_letters_add(&stream->dead, item, buf_bytes(&read->reading.entries));
+    } else if (read->reading.count > 0) {
         bool added;
         struct pending *touched = pending_set_put(&stream->touched, item->id, &added);
         *touched = *item;
@@ -108,7 +111,7 @@ static enum err add_pending(struct group_read *read, struct group_stream *stream
         reply_bulk(&reply, bytes_of(text, id_to_text(item->id, text)));
         reply_null_array(&reply);
     }
-    stream->count++;
+    stream->count += !dead;
     reading_end(&read->reading, session);
     read->reading_open = false;
     read->has_item = false;
@@ -129,7 +132,8 @@ static enum err next_item(struct group_read *read, struct group_stream *stream, 
     err = pending_walk_resume(&read->walk, session);
     while (err == ERR_OK && !read->has_item) {
         err = pending_cursor_next(&read->walk.cursor, &read->item);
-        read->has_item = err == ERR_OK && read->item.consumer == consumer;
+        read->has_item = err == ERR_OK && read->item.consumer == consumer &&
+                         read->item.delivered_ms <= read->now_ms; /* as XNACK may ask for */
     }
     if (err == ERR_COLD)
         pending_walk_wait(&read->walk, session);

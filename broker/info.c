@@ -137,7 +137,9 @@ static void section_clients(struct source *source, struct buf *out)
     number(out, "blocked_clients", count_blocked(broker_server(source->broker)));
     number(out, "tracking_clients", source->info.tracking_clients);
     number(out, "pubsub_clients", source->info.subscribers);
+    number(out, "watching_clients", source->info.watching_clients);
     constants(out, "clients_in_timeout_table:0\r\n");
+    number(out, "total_watched_keys", source->info.watched_keys);
 }
 
 static uint64_t system_memory(void)

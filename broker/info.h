@@ -70,7 +70,9 @@ struct broker_info {
     uint64_t deliveries;    /* messages written to outputs */
     uint64_t drops;         /* messages that members who were closed did not get */
 
-    /* Keys that clients cache. */
+    /* Keys that clients watch, or cache. */
+    uint64_t watching_clients;
+    uint64_t watched_keys;
     uint64_t tracking_clients;
     uint64_t tracked_keys;
     uint64_t tracked_items;    /* pairs of a key and a client */

@@ -60,7 +60,7 @@ bool key_watch_add(struct session *session, struct bytes key, bool exists)
     waiters_add(&watches->keys, session->db, key, NULL, &watch->waiter);
     list_push_back(&watches->all, &watch->all_link);
     list_push_back(&transaction->watches, &watch->link);
-    transaction->watch_count++;
+    watches->sessions += transaction->watch_count++ == 0;
     transaction->bytes += watch_bytes(key);
     return true;
 }
@@ -71,6 +71,7 @@ void key_watch_end(struct session *session)
     struct transaction *transaction = session->transaction;
     if (transaction == NULL)
         return;
+    watches->sessions -= transaction->watch_count > 0;
     while (!list_empty(&transaction->watches)) {
         struct key_watch *watch = container_of(transaction->watches.next, struct key_watch, link);
         transaction->bytes -= watch_bytes(waiter_name(&watch->waiter));

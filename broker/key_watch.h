@@ -20,6 +20,7 @@ struct session;
 struct key_watches {
     struct waiters keys; /* by database and name */
     struct list all;
+    uint64_t sessions; /* that watch any */
 };
 
 void key_watches_init(struct key_watches *watches);
@@ -29,6 +30,12 @@ void key_watches_deinit(struct key_watches *watches);
 static inline bool key_watches_empty(const struct key_watches *watches)
 {
     return waiters_empty(&watches->keys);
+}
+
+/* Different keys that are watched. */
+static inline uint64_t key_watches_count(const struct key_watches *watches)
+{
+    return watches->keys.keys.count;
 }
 
 /* The session, which has a transaction, watches `key` of its database; once is enough. Replies and

@@ -68,7 +68,23 @@ struct object;
     /* the feed's policy is `data` (storage/policy.h); `number` as in APPEND */                    \
     X(POLICY, 44, OP_KEY | OP_NUMBER | OP_DATA)                                                    \
     /* the entries that the feed's ledger did not know take `data` (storage/ledger.h) */           \
-    X(WEIGHED, 45, OP_KEY | OP_DATA)
+    X(WEIGHED, 45, OP_KEY | OP_DATA)\
+    /* the key is the string `data`; it expires at `number` (0: never), as all below */            \
+    X(SET, 60, OP_KEY | OP_NUMBER | OP_DATA)                                                       \
+    /* the key expires at `number` */                                                              \
+    X(EXPIRE, 61, OP_KEY | OP_NUMBER)                                                              \
+    /* `data` is written into the string at `number`; what lies before and is not there: zeros */  \
+    X(SPLICE, 62, OP_KEY | OP_NUMBER | OP_DATA)                                                    \
+    /* the hash has the fields in `data` (packed, hash.h) with these values */                     \
+    X(HASH_SET, 63, OP_KEY | OP_DATA)                                                              \
+    /* the fields in `data` (each a varint length and the bytes) are gone; the last: key too */    \
+    X(HASH_DELETE, 64, OP_KEY | OP_DATA)                                                           \
+    /* the key, which does not exist, becomes what the row in `data` says (object.h; no feed) */   \
+    X(PUT, 65, OP_KEY | OP_DATA)                                                                   \
+    /* the range rule in `data` (key_ranges.h) is there */                                         \
+    X(RANGE_SET, 66, OP_DATA)                                                                      \
+    /* the range rule of database `number` (key_ranges.h) and the prefix `data` is not */          \
+    X(RANGE_DELETE, 67, OP_NUMBER | OP_DATA)
 
 enum op_field {
     OP_KEY = 1 << 0,
@@ -95,6 +111,9 @@ struct op {
     struct object
         *object; /* what `key` names when the caller has it at hand, else NULL; not stored */
 };
+
+/* False: the op is not about one key, and op->key is empty. */
+bool op_has_key(enum op_kind kind);
 
 void op_encode(struct buf *out, const struct op *op);
 /* The next op; its views point into the record. ERR_END, ERR_TOO_NEW (a kind that this version does

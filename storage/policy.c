@@ -14,8 +14,13 @@ struct policy *policy_create(const struct policy *values)
 {
     if (!is_set(values))
         return NULL;
-    struct policy *policy = mem_copy(values, sizeof(*values));
+    struct bytes key = values->deadletter;
+    struct policy *policy = mem_alloc(sizeof(*policy) + key.len);
+    *policy = *values;
     policy->refs = 1;
+    policy->deadletter = bytes_of((char *)(policy + 1), key.len);
+    if (key.len > 0)
+        memcpy(policy + 1, key.data, key.len);
     return policy;
 }
 
@@ -50,6 +55,10 @@ void policy_encode(struct buf *out, const struct policy *policy)
 #define X(field, number, word, max) put_limit(out, number, policy->field);
     POLICY_LIMITS(X)
 #undef X
+    if (policy->deadletter.len > 0) {
+        buf_put_u8(out, POLICY_DEADLETTER);
+        buf_put_bytes(out, policy->deadletter);
+    }
 }
 
 enum err policy_decode(struct bytes bytes, struct policy *out)
@@ -58,6 +67,10 @@ enum err policy_decode(struct bytes bytes, struct policy *out)
     struct policy policy = {0};
     while (decoder_left(&decoder) > 0) {
         uint8_t tag = decoder_u8(&decoder);
+        if (tag == POLICY_DEADLETTER) {
+            policy.deadletter = decoder_bytes(&decoder);
+            continue;
+        }
         uint64_t value = decoder_varint(&decoder);
         bool fits = false;
         switch (tag) {
@@ -72,6 +85,8 @@ enum err policy_decode(struct bytes bytes, struct policy *out)
         if (decoder.failed || !fits || value == 0)
             return ERR_CORRUPT;
     }
+    if (decoder.failed)
+        return ERR_CORRUPT;
     *out = policy;
     return ERR_OK;
 }

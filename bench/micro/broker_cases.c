@@ -133,6 +133,39 @@ static void xlen_set_up(void)
     set_up_requests(add_xlen, PIPELINE);
 }
 
+/* ---- publishing ---- */
+
+#define PATTERNS 10000u
+
+static void add_publish(unsigned index)
+{
+    (void)index;
+    buf_addf(&requests, "*3\r\n$7\r\nPUBLISH\r\n$17\r\nroom:000000000000\r\n$%d\r\n",
+             MICRO_VALUE_BYTES);
+    memset(buf_reserve(&requests, MICRO_VALUE_BYTES), 'x', MICRO_VALUE_BYTES);
+    requests.len += MICRO_VALUE_BYTES;
+    buf_add_bytes(&requests, BYTES("\r\n"));
+}
+
+/* The client is in the room itself. */
+static void publish_set_up(void)
+{
+    set_up_requests(add_publish, PIPELINE);
+    client_open(nothing_ranges());
+    client_send(BYTES("HELLO 3\r\nSUBSCRIBE room:000000000000\r\n"));
+}
+
+/* The patterns begin with as many letters as the room's name has. */
+static void publish_patterns_set_up(void)
+{
+    char command[64];
+    publish_set_up();
+    for (unsigned i = 0; i < PATTERNS; i++) {
+        int len = snprintf(command, sizeof(command), "PSUBSCRIBE else:%012u*\r\n", i);
+        client_send(bytes_of(command, (size_t)len));
+    }
+}
+
 /* ---- reading ---- */
 
 #define ENTRIES_MS (ENTRIES / PIPELINE * CLIENT_TURN_US / 1000)
@@ -273,6 +306,10 @@ const struct micro_case micro_broker_cases[] = {
      run_pipelines, tear_down},
     {"xadd-p16-maxlen", "XADD MAXLEN ~ 1000, of 16 in a turn", 16000, PIPELINE, xadd_maxlen_set_up,
      run_pipelines, tear_down},
+    {"publish-p16", "PUBLISH of 100 bytes to 1 member, of 16 in a turn", 16000, PIPELINE,
+     publish_set_up, run_pipelines, tear_down},
+    {"publish-p16-patterns", "the same beside 10,000 patterns of which none matches", 16000,
+     PIPELINE, publish_patterns_set_up, run_pipelines, tear_down},
     {"xlen-p16", "XLEN, of 16 in a turn", 16000, PIPELINE, xlen_set_up, run_pipelines, tear_down},
     {"xrange-1-p16", "XRANGE of 1 entry, of 16 in a turn", 8000, PIPELINE, xrange_one_set_up,
      run_pipelines, tear_down},

@@ -165,6 +165,10 @@ test('CLIENT LIST tells what is queued and watched', ONLY_WEIR, async (t) => {
     const told = async () => String(await other.ok('CLIENT', 'LIST', 'ID', String(id)));
     await client.ok('WATCH', 'a', 'b');
     assert.match(await told(), / flags=N .* multi=-1 watch=2 /);
+    await other.ok('WATCH', 'a');
+    assert.match(String(await other.ok('INFO', 'clients')),
+        /watching_clients:2\r\n[^]*total_watched_keys:2\r\n/);
+    await other.ok('UNWATCH');
     await client.ok('MULTI');
     await client.ok('XADD', 'a', '1-1', 'f', 'v'.repeat(1000));
     assert.match(await told(), / flags=x .* multi=1 watch=2 .* multi-mem=1[1-9]\d\d /);

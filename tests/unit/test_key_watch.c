@@ -155,6 +155,8 @@ static void watching_twice_is_watching_once(void **state)
     size_t bytes = transactions[0].bytes;
     watch(0, "a", true);
     assert_int_equal(transactions[0].watch_count, 1);
+    assert_int_equal(broker.watches.sessions, 1);
+    assert_int_equal(key_watches_count(&broker.watches), 1);
     assert_int_equal(transactions[0].bytes, bytes);
 }
 
@@ -170,7 +172,10 @@ static void who_watches_no_more_is_not_touched(void **state)
     change(OP_APPEND, 0, "a", "");
     assert_false(transactions[0].touched);
     assert_true(transactions[1].touched);
+    assert_int_equal(broker.watches.sessions, 1);
     key_watch_end(&sessions[1]);
+    key_watch_end(&sessions[1]);
+    assert_int_equal(broker.watches.sessions, 0);
     assert_true(key_watches_empty(&broker.watches));
 }
 

@@ -37,7 +37,9 @@ static void a_policy_is_told_as_it_was_set(void **state)
     for (int again = 0; again < 3; again++) {
         assert_string_equal(
             ask("FEED.POLICY k"),
-            "*6\r\n$6\r\nmaxage\r\n:0\r\n$8\r\nmaxbytes\r\n:0\r\n$6\r\nmaxlen\r\n:9\r\n");
+            "*14\r\n$6\r\nmaxage\r\n:0\r\n$8\r\nmaxbytes\r\n:0\r\n$6\r\nmaxlen\r\n:9\r\n"
+            "$5\r\nacked\r\n:0\r\n$6\r\nmaxlag\r\n:0\r\n$13\r\nmaxdeliveries\r\n:0\r\n"
+            "$10\r\ndeadletter\r\n$-1\r\n");
         if (again == 1)
             fold();
         restart();

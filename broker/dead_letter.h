@@ -1,0 +1,40 @@
+/* dead_letter: entries that were delivered too often.
+ *
+ * Where a feed's policy has MAXDELIVERIES, a command that would deliver an entry once more than
+ * that has it leave the group's pending entries instead, and appends it to the dead-letter feed,
+ * if the policy names one. Both are ops of one record: a crash leaves an entry pending, or dead.
+ *
+ * A dead letter has the fields origin, id, group, consumer (the last one's name) and deliveries,
+ * then the entry's own.
+ *
+ * As everything that changes a group, they are collected first, maybe in several turns, and written
+ * in one. Threads: the loop's. */
+#ifndef WEIR_BROKER_DEAD_LETTER_H
+#define WEIR_BROKER_DEAD_LETTER_H
+
+#include "broker/access.h"
+#include "broker/group_writes.h"
+
+struct dead_letters {
+    struct pending_set items; /* as they are pending */
+    struct buf entries;       /* id (2 u64), fields as buf_put_bytes */
+};
+
+void dead_letters_deinit(struct dead_letters *dead); /* leaves none */
+
+/* Whether an entry with so many deliveries leaves. */
+bool dead_letter_due(const struct feed *feed, uint64_t deliveries);
+
+/* Makes sure that the dead-letter feed of the policy, if there is one, is in memory; before
+ * anything is collected, in every run of the command. Fails with WRONGTYPE where its key holds
+ * something else. */
+MUST_CHECK enum access dead_letters_access(struct session *session, const struct feed *feed);
+
+/* The entry that is pending as *item leaves. `entry`: as a reading has it, [id, fields]. When there
+ * are too many for one record it stays pending, and is not delivered. */
+void dead_letters_add(struct dead_letters *dead, const struct pending *item, struct bytes entry);
+/* Makes it so. */
+void dead_letters_write(struct session *session, const struct group_place *place,
+                        struct dead_letters *dead);
+
+#endif
