@@ -183,16 +183,43 @@ static enum access find_keys(struct session *session, const struct copy_args *ar
 {
     enum access access = access_key_in(session, args->db, session->argv[2], target);
     if (access == ACCESS_READY)
+        access = access_key(session, session->argv[1], source);
+    if (access == ACCESS_READY && object_feed(*source) != NULL)
         access = access_groups(session, session->argv[1], source);
     if (access != ACCESS_READY)
         return access;
-    if (object_feed(*source) == NULL)
+    if (object_type(*source) == OBJECT_NONE)
         keyspace_event(session, EVENT_MISS, "keymiss", session->db, session->argv[1]);
-    if (object_feed(*source) == NULL || (object_type(*target) != OBJECT_NONE && !args->replace)) {
+    if (object_type(*source) == OBJECT_NONE ||
+        (object_type(*target) != OBJECT_NONE && !args->replace)) {
         reply_integer(&session->reply, 0);
         *source = NULL;
+        return ACCESS_READY;
     }
-    return ACCESS_READY;
+    if (object_feed(*source) == NULL || !(*target)->in_memory)
+        return ACCESS_READY;
+    access_no_feed(session);
+    return ACCESS_FAILED;
+}
+
+static void copy_expiry(struct session *session, unsigned db, const struct object *source)
+{
+    struct op op = {
+        .kind = OP_EXPIRE, .db = db, .key = session->argv[2], .number = object_expiry(source)};
+    if (op.number > 0)
+        session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+}
+
+/* Anything but a feed: what is there is in memory, whole. */
+static void copy_value(struct session *session, const struct copy_args *args, struct object *source,
+                       struct object *target)
+{
+    if (object_type(target) != OBJECT_NONE)
+        keys_drop(session, args->db, session->argv[2], target);
+    keys_put(session, args->db, session->argv[2], object_state(source));
+    keyspace_event(session, EVENT_NEW, "new", args->db, session->argv[2]);
+    keyspace_event(session, EVENT_GENERIC, "copy_to", args->db, session->argv[2]);
+    reply_integer(&session->reply, 1);
 }
 
 enum flow copy_command(struct session *session)
@@ -205,6 +232,10 @@ enum flow copy_command(struct session *session)
     enum access access = find_keys(session, &args, &source, &target);
     if (access != ACCESS_READY || source == NULL)
         return access_flow(access);
+    if (object_feed(source) == NULL) {
+        copy_value(session, &args, source, target);
+        return FLOW_DONE;
+    }
     struct copy_work *copy = copy_work_of(session);
     enum err err = copy_read(session, copy, object_feed(source));
     if (err == ERR_COLD) {
@@ -230,6 +261,7 @@ enum flow copy_command(struct session *session)
     if (object_type(target) != OBJECT_NONE)
         keys_drop(session, args.db, session->argv[2], target);
     copy_write(session, copy, args.db, target);
+    copy_expiry(session, args.db, source);
     reply_integer(&session->reply, 1);
     return FLOW_DONE;
 }

@@ -315,7 +315,7 @@ static bool changed_meanwhile(const struct tracking_client *client, struct bytes
     struct object *object;
     if (keyspace_find(keyspace, session->db, key, &object) != ERR_OK)
         return true;
-    return keyspace_gate(keyspace, session->db, object) >= client->waited_lsn;
+    return object->in_memory || keyspace_gate(keyspace, session->db, object) >= client->waited_lsn;
 }
 
 static void remember_reads(struct tracking_client *client)

@@ -57,7 +57,7 @@ struct object;
     /* entries are pending at a consumer of group `number` anew; its last id is `id` */            \
     X(CLAIM, 27, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                             \
     /* an entry with fields `data` will be added at `id`.ms, its handle is `id`; `number` as in    \
-     * APPEND */                                                                                   \
+     * APPEND */ \
     X(SCHEDULE, 40, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                          \
     /* the entry of handle `id2` is added as `id` with `data`, and is delayed no more */           \
     X(DUE, 41, OP_KEY | OP_ID | OP_ID2 | OP_DATA)                                                  \
@@ -70,7 +70,24 @@ struct object;
     /* the entries that the feed's ledger did not know take `data` (storage/ledger.h) */           \
     X(WEIGHED, 45, OP_KEY | OP_DATA)                                                               \
     /* groups hold what the feed's policy would remove: nobody looks before `number` */            \
-    X(HOLD, 46, OP_KEY | OP_NUMBER)
+    X(HOLD, 46, OP_KEY | OP_NUMBER)                                                                \
+    /* the key is the string `data`; it expires at `number` (0: never), as all below */            \
+    X(SET, 60, OP_KEY | OP_NUMBER | OP_DATA)                                                       \
+    /* the key expires at `number` */                                                              \
+    X(EXPIRE, 61, OP_KEY | OP_NUMBER)                                                              \
+    /* `data` is written into the string at `number`; what lies before and is not there: zeros */  \
+    X(SPLICE, 62, OP_KEY | OP_NUMBER | OP_DATA)                                                    \
+    /* the hash has the fields in `data` (packed, hash.h) with these values */                     \
+    X(HASH_SET, 63, OP_KEY | OP_DATA)                                                              \
+    /* the fields in `data` (each a varint length and the bytes) are gone; the last: key too */    \
+    X(HASH_DELETE, 64, OP_KEY | OP_DATA)                                                           \
+    /* the key, which does not exist, becomes what the row in `data` says (object.h; no feed) */   \
+    X(PUT, 65, OP_KEY | OP_DATA)                                                                   \
+    /* the range rule in `data` (key_ranges.h) is there */                                         \
+    X(RANGE_SET, 66, OP_DATA)                                                                      \
+    /* the range rule of database `number` (key_ranges.h) and the prefix `data` is not */          \
+    X(RANGE_DELETE, 67, OP_NUMBER | OP_DATA)
+
 enum op_field {
     OP_KEY = 1 << 0,
     OP_KEY2 = 1 << 1,
@@ -96,6 +113,9 @@ struct op {
     struct object
         *object; /* what `key` names when the caller has it at hand, else NULL; not stored */
 };
+
+/* False: the op is not about one key, and op->key is empty. */
+bool op_has_key(enum op_kind kind);
 
 void op_encode(struct buf *out, const struct op *op);
 /* The next op; its views point into the record. ERR_END, ERR_TOO_NEW (a kind that this version does

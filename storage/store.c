@@ -153,7 +153,7 @@ static void seal(struct store *store)
 /* Delayed entries may be many to one object: true when the object's are let go of. */
 static bool release_upkeep(const struct object *object, uint8_t side)
 {
-    const struct feed *feed = object->states[side].feed;
+    const struct feed *feed = object_state_feed(&object->states[side]);
     return feed == NULL || upkeep_folded(feed_upkeep(feed), side, RELEASE_PER_TURN);
 }
 
