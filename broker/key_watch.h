@@ -14,6 +14,7 @@
 #include "pubsub/waiters.h"
 
 struct broker;
+struct object;
 struct op;
 struct session;
 
@@ -38,9 +39,12 @@ static inline uint64_t key_watches_count(const struct key_watches *watches)
     return watches->keys.keys.count;
 }
 
-/* The session, which has a transaction, watches `key` of its database; once is enough. Replies and
- * answers false when that is more than it may keep. */
-bool key_watch_add(struct session *session, struct bytes key, bool exists);
+/* The session, which has a transaction, watches `key` of its database, which names `object`; once is
+ * enough. Replies and answers false when that is more than it may keep. */
+bool key_watch_add(struct session *session, struct bytes key, const struct object *object);
+/* Touches the transaction if the time of a watched key has come: it is gone, though nobody may have
+ * deleted it yet. A key's time does not change without touching it. */
+void key_watch_expire(struct session *session);
 /* It watches nothing, and no change counts any more. */
 void key_watch_end(struct session *session);
 
