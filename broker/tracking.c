@@ -397,6 +397,8 @@ void tracking_changed(struct broker *broker, const struct op *op)
         change_all(tracking);
         return;
     }
+    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED) /* the server's own notes */
+        return;
     change(tracking, op->key);
     if (op->kind == OP_RENAME)
         change(tracking, op->key2);

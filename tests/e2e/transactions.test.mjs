@@ -274,6 +274,22 @@ test('groups on cold data inside of EXEC', ONLY_WEIR, async (t) => {
     assert.deepEqual(replies[6], [198, '1-0', '200-0', [['c', '195'], ['d', '1'], ['e', '2']]]);
 });
 
+test('policies and delayed entries on cold data inside of EXEC', ONLY_WEIR, async (t) => {
+    const server = await weir(t, { args: ['--appendfsync', 'no', ...smallMemory('1mb')] });
+    await coldFeeds(server, 2);
+    const client = await server.connect();
+    t.after(() => client.destroy());
+    const replies = (await client.pipeline([['MULTI'],
+        ['FEED.POLICY', 'cold:0', 'MAXLEN', '50'], ['XADD', 'cold:0', '*', 'f', 'v'],
+        ['XLEN', 'cold:0'], ['FEED.POLICY', 'cold:1', 'MAXBYTES', '10000'],
+        ['XADD', 'cold:1', 'DELAY', '100000', '*', 'f', 'v'], ['FEED.INFO', 'cold:1'],
+        ['EXEC']])).at(-1);
+    assert.deepEqual(replies.filter((reply) => reply instanceof ReplyError), []);
+    assert.equal(replies.length, 6);
+    const until = Date.now() + 5000;
+    while ((await client.ok('XLEN', 'cold:0')) > 100) assert.ok(Date.now() < until);
+});
+
 test('WATCH of a cold key, and of one that is not there', ONLY_WEIR, async (t) => {
     const server = await weir(t, { args: ['--appendfsync', 'no', ...smallMemory('1mb')] });
     await coldFeeds(server, 2);

@@ -152,6 +152,7 @@ static void groups_and_what_they_deliver_do_not_count(void **state)
     change(OP_DELIVER, 0, "a", "");
     change(OP_ACK, 0, "a", "");
     change(OP_SETID, 0, "a", "");
+    change(OP_WEIGHED, 0, "a", "");
     assert_false(transactions[0].touched);
     change(OP_TRIM, 0, "a", "");
     assert_true(transactions[0].touched);
