@@ -157,6 +157,8 @@ void key_watch_changed(struct broker *broker, const struct op *op, uint64_t lsn)
     case OP_CLAIM:
     case OP_QUIET: /* and the server's own notes count for nobody */
     case OP_WEIGHED:
+    case OP_RANGE_SET:
+    case OP_RANGE_DELETE:
         break;
     default:
         touch_key(broker, op->db, op->key, lsn);
