@@ -148,6 +148,32 @@ describe('beside redis-server', () => {
         }
     });
 
+    test('a watched key whose time comes', async (t) => {
+        const pairs = await pairsOf(t, [2, 3]);
+        for (const key of ['durable', 'cache:memory']) {
+            await pairs.run(1, 'SET', key, 'v', 'PX', '20');
+            await pairs.run(0, 'WATCH', key);
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'EXISTS', key);
+            await delay(40);
+            await pairs.run(0, 'EXEC');
+            await pairs.run(1, 'SET', key, 'v', 'PX', '20');
+            await delay(40);
+            await pairs.run(0, 'WATCH', key);
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'GET', key);
+            await pairs.run(0, 'EXEC');
+            await pairs.run(0, 'WATCH', key);
+            await pairs.run(1, 'SET', key, 'w', 'PX', '100000');
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'EXEC');
+            await pairs.run(0, 'WATCH', key);
+            await pairs.run(1, 'PERSIST', key);
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'EXEC');
+        }
+    });
+
     test('a client that is subscribed with RESP2 has no transactions', async (t) => {
         const pairs = await pairsOf(t, [2]);
         for (const line of ['SUBSCRIBE x', 'MULTI', 'EXEC', 'WATCH a', 'DISCARD']) {
