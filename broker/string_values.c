@@ -114,44 +114,57 @@ struct set_args {
     bool get;
     bool keep_expiry;
     bool expires;
+    enum time_form form;
+    size_t expiry_at; /* argument */
     int64_t expiry_ms;
 };
 
+/* The same condition may be said again. */
 static bool set_condition(struct session *session, size_t *at, struct set_args *args)
 {
-    if (args->condition != SET_ALWAYS)
+    enum set_if condition = SET_ALWAYS;
+    if (argument_is(session, *at, "nx"))
+        condition = SET_IF_MISSING;
+    else if (argument_is(session, *at, "xx"))
+        condition = SET_IF_THERE;
+    else if (argument_is(session, *at, "ifeq") && *at + 1 < session->argc)
+        condition = SET_IF_EQUAL;
+    if (condition == SET_ALWAYS || (args->condition != SET_ALWAYS && args->condition != condition))
         return false;
-    if (argument_is(session, *at, "nx")) {
-        args->condition = SET_IF_MISSING;
-    } else if (argument_is(session, *at, "xx")) {
-        args->condition = SET_IF_THERE;
-    } else if (argument_is(session, *at, "ifeq") && *at + 1 < session->argc) {
-        args->condition = SET_IF_EQUAL;
+    args->condition = condition;
+    if (condition == SET_IF_EQUAL)
         args->equal = session->argv[++*at];
-    }
-    return args->condition != SET_ALWAYS;
+    return true;
+}
+
+/* So may the form of time. */
+static bool set_time(struct session *session, size_t *at, struct set_args *args)
+{
+    enum time_form form;
+    if (args->keep_expiry || *at + 1 == session->argc || !time_form_of(session->argv[*at], &form) ||
+        (args->expires && args->form != form))
+        return false;
+    args->expires = true;
+    args->form = form;
+    args->expiry_at = ++*at;
+    return true;
 }
 
 static bool parse_set(struct session *session, struct set_args *args)
 {
-    size_t expiry_at = 0;
-    enum time_form form = TIME_EX;
     *args = (struct set_args){.condition = SET_ALWAYS};
     for (size_t i = 3; i < session->argc; i++) {
-        bool timed = args->expires || args->keep_expiry;
-        if (!args->get && argument_is(session, i, "get")) {
+        if (argument_is(session, i, "get")) {
             args->get = true;
-        } else if (!timed && argument_is(session, i, "keepttl")) {
+        } else if (!args->expires && argument_is(session, i, "keepttl")) {
             args->keep_expiry = true;
-        } else if (!timed && i + 1 < session->argc && time_form_of(session->argv[i], &form)) {
-            args->expires = true;
-            expiry_at = ++i;
-        } else if (!set_condition(session, &i, args)) {
+        } else if (!set_time(session, &i, args) && !set_condition(session, &i, args)) {
             session_syntax_error(session);
             return false;
         }
     }
-    return (!args->expires || expiry_argument(session, expiry_at, form, false, &args->expiry_ms)) &&
+    return (!args->expires ||
+            expiry_argument(session, args->expiry_at, args->form, false, &args->expiry_ms)) &&
            value_fits(session, session->argv[2].len);
 }
 

@@ -47,7 +47,7 @@ export class KeyGenerator {
     }
 
     key() {
-        return this.random.pick(this.keys);
+        return this.random.chance(0.04) ? 'feed' : this.random.pick(this.keys);
     }
 
     integer() {
@@ -189,12 +189,15 @@ export class KeyGenerator {
         ])();
     }
 
+    // Not of the feed, which must not come into a memory range.
     names() {
+        const from = this.random.pick(this.keys);
+        const to = this.random.pick(this.keys);
         return this.random.pick([
-            () => ['RENAME', this.key(), this.key()], () => ['RENAMENX', this.key(), this.key()],
-            () => ['COPY', this.key(), this.key(), ...this.random.pick([[], ['REPLACE'],
+            () => ['RENAME', from, to], () => ['RENAMENX', from, to],
+            () => ['COPY', from, to, ...this.random.pick([[], ['REPLACE'],
                 ['DB', String(this.random.below(DATABASES)), 'REPLACE']])],
-            () => ['COPY', `${this.key()}h`, `${this.key()}h`, 'REPLACE'],
+            () => ['COPY', `${from}h`, `${to}h`, 'REPLACE'],
         ])();
     }
 
@@ -211,10 +214,8 @@ export class KeyGenerator {
             ['IDX', 'WITHMATCHLEN'], ['IDX', 'MINMATCHLEN', '2'], ['IDX', 'LEN'], ['x']])];
     }
 
-    // Feeds live in durable ranges only.
     feed() {
-        const keys = this.keys.filter((key) => !key.startsWith('cache:'));
-        return ['XADD', this.random.pick(keys), '*', 'f', 'v'];
+        return ['XADD', 'feed', '*', 'f', 'v'];
     }
 
     database() {
