@@ -2,6 +2,8 @@
 
 #include "base/alloc.h"
 #include "broker/broker_internal.h"
+#include "broker/eviction.h"
+#include "broker/expiry.h"
 #include "broker/transaction.h"
 
 struct read_job {
@@ -169,28 +171,23 @@ static bool name_fits(struct session *session, struct bytes key)
 static void count_read(struct session *session, unsigned db, struct bytes key,
                        const struct object *object)
 {
-    keyspace_count(&session->broker->keyspace, object);
+    keyspace_count(&session->broker->keyspace, db, key, object);
     if (object_type(object) == OBJECT_NONE && !(session->command->flags & COMMAND_UNNOTICED))
         keyspace_event(session, EVENT_MISS, "keymiss", db, key);
 }
 
-enum access access_key_in(struct session *session, unsigned db, struct bytes key,
-                          struct object **out)
+/* False: replied that the key's range is full. */
+static bool has_room(struct session *session, unsigned db, struct bytes key)
 {
-    struct keyspace *keyspace = &session->broker->keyspace;
-    if (read_failed(session) || !name_fits(session, key))
-        return ACCESS_FAILED;
-    enum err err = keyspace_find(keyspace, db, key, out);
-    if (err == ERR_OK) {
-        if (!(session->command->flags & COMMAND_WRITE))
-            count_read(session, db, key, *out);
-        session_gate(session, keyspace_gate(keyspace, db, *out));
-        return ACCESS_READY;
-    }
-    if (err != ERR_COLD) {
-        access_error(session, err);
-        return ACCESS_FAILED;
-    }
+    if (!(session->command->flags & COMMAND_DENYOOM) ||
+        !eviction_full(session->broker, keyspace_range(&session->broker->keyspace, db, key)))
+        return true;
+    reply_error(&session->reply, "OOM command not allowed when used memory > 'maxmemory'.");
+    return false;
+}
+
+static enum access wait_for_key(struct session *session, unsigned db, struct bytes key)
+{
     struct read_job *job = mem_zalloc(sizeof(*job));
     job->keys = mem_alloc(sizeof(*job->keys));
     add_key(job, session, db, key);
@@ -198,24 +195,83 @@ enum access access_key_in(struct session *session, unsigned db, struct bytes key
     return ACCESS_WAIT;
 }
 
+enum access access_key_in(struct session *session, unsigned db, struct bytes key,
+                          struct object **out)
+{
+    struct broker *broker = session->broker;
+    struct keyspace *keyspace = &broker->keyspace;
+    if (read_failed(session) || !name_fits(session, key))
+        return ACCESS_FAILED;
+    enum err err = keyspace_find(keyspace, db, key, out);
+    if (err == ERR_COLD)
+        return wait_for_key(session, db, key);
+    if (err != ERR_OK) {
+        access_error(session, err);
+        return ACCESS_FAILED;
+    }
+    if (object_expiry(*out) > 0 && keyspace_expired(*out, broker_now_ms(broker)))
+        *out = expiry_drop(broker, db, key, *out);
+    if ((*out)->in_memory) {
+        if (!has_room(session, db, key))
+            return ACCESS_FAILED;
+        if (!session->no_touch && !(session->command->flags & COMMAND_NO_TOUCH))
+            keyspace_used(keyspace, *out, broker_now_ms(broker));
+    }
+    if (!(session->command->flags & COMMAND_WRITE))
+        count_read(session, db, key, *out);
+    session_gate(session, keyspace_gate(keyspace, db, *out));
+    return ACCESS_READY;
+}
+
 enum access access_key(struct session *session, struct bytes key, struct object **out)
 {
     return access_key_in(session, session->db, key, out);
 }
 
-enum access access_feed(struct session *session, struct bytes key, struct object **out)
+static enum access access_typed(struct session *session, struct bytes key, enum object_type wanted,
+                                struct object **out)
 {
     struct object *object;
     enum access access = access_key(session, key, &object);
     if (access != ACCESS_READY)
         return access;
     enum object_type type = object_type(object);
-    if (type != OBJECT_FEED && type != OBJECT_NONE) {
+    if (type != wanted && type != OBJECT_NONE) {
         session_wrong_type(session);
         return ACCESS_FAILED;
     }
     *out = object;
     return ACCESS_READY;
+}
+
+enum access access_string(struct session *session, struct bytes key, struct object **out)
+{
+    return access_typed(session, key, OBJECT_STRING, out);
+}
+
+enum access access_hash(struct session *session, struct bytes key, struct object **out)
+{
+    return access_typed(session, key, OBJECT_HASH, out);
+}
+
+enum access access_feed(struct session *session, struct bytes key, struct object **out)
+{
+    struct object *object;
+    enum access access = access_typed(session, key, OBJECT_FEED, &object);
+    if (access != ACCESS_READY)
+        return access;
+    if (object->in_memory && (session->command->flags & COMMAND_WRITE)) {
+        access_no_feed(session);
+        return ACCESS_FAILED;
+    }
+    *out = object;
+    return ACCESS_READY;
+}
+
+void access_no_feed(struct session *session)
+{
+    reply_error(&session->reply,
+                "ERR feeds live in durable ranges, and this key is in a memory range");
 }
 
 enum access access_groups(struct session *session, struct bytes key, struct object **out)

@@ -24,14 +24,23 @@ static inline enum flow access_flow(enum access access)
     return access == ACCESS_WAIT ? FLOW_WAIT : FLOW_DONE;
 }
 
-/* The object of `key` in the selected database; of type OBJECT_NONE when the key does not exist.
- * Gates the reply by the key's last change. */
+/* The object of `key` in the selected database; of type OBJECT_NONE when the key does not exist. A
+ * key whose time has come is deleted first. Gates the reply by the key's last change. Fails with
+ * OOM where the command would add to a memory range that is full and lets no key go. */
 MUST_CHECK enum access access_key(struct session *session, struct bytes key, struct object **out);
 /* The same in database `db`. */
 MUST_CHECK enum access access_key_in(struct session *session, unsigned db, struct bytes key,
                                      struct object **out);
-/* The key's feed; *out is NULL when the key does not exist. Fails with WRONGTYPE. */
+/* The same for a key that is a string, or a hash, or nothing. Fails with WRONGTYPE. */
+MUST_CHECK enum access access_string(struct session *session, struct bytes key,
+                                     struct object **out);
+MUST_CHECK enum access access_hash(struct session *session, struct bytes key, struct object **out);
+/* The same for a feed. A command that writes also fails where no feed may be made, in a memory
+ * range. */
 MUST_CHECK enum access access_feed(struct session *session, struct bytes key, struct object **out);
+
+/* The error reply for a feed that would have to live in a memory range. */
+void access_no_feed(struct session *session);
 
 /* The same, with the feed's groups in memory. */
 MUST_CHECK enum access access_groups(struct session *session, struct bytes key,

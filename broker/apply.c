@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "broker/apply_group.h"
+#include "storage/effect.h"
 #include "storage/upkeep.h"
 
 struct applying {
@@ -87,7 +88,7 @@ static enum err apply_create(const struct applying *applying)
     struct chunk_home home = {object->space, object->slot, applying->op->number};
     struct feed *feed = feed_create(home, store_side(applying->store));
     feed->shelf.cache = store_chunk_cache(applying->store);
-    *object_state(object) = (struct object_state){OBJECT_FEED, feed};
+    *object_state(object) = (struct object_state){.type = OBJECT_FEED, .feed = feed};
     if (catalog->next_feed <= applying->op->number)
         catalog->next_feed = applying->op->number + 1;
     count_keys(applying, 1);
@@ -153,11 +154,42 @@ static enum err apply_setid(const struct applying *applying)
     return ERR_OK;
 }
 
+/* One key more or less that has a time of expiry. */
+static void count_expires(const struct applying *applying, bool before, bool after)
+{
+    database_of(applying)->expires += (uint64_t)after - (uint64_t)before;
+}
+
+/* An op on a string or a hash, or the time of expiry of any key. */
+static enum err apply_effect(const struct applying *applying)
+{
+    struct object *object = applying->object;
+    bool was = object_type(object) != OBJECT_NONE;
+    bool expired = object_expiry(object) > 0;
+    if (object_type(object) == OBJECT_FEED && applying->op->kind != OP_EXPIRE)
+        return ERR_CORRUPT;
+    if (object_type(object) == OBJECT_FEED)
+        touch_feed(applying);
+    else
+        touch(applying, object);
+    size_t before = object_state_bytes(object_state(object));
+    enum err err = effect_apply(object_state(object), applying->op);
+    size_t after = object_state_bytes(object_state(object));
+    bool is = object_type(object) != OBJECT_NONE;
+    if (after > before)
+        store_grew(applying->store, after - before);
+    if (is != was)
+        count_keys(applying, is ? 1 : -1);
+    count_expires(applying, expired, object_expiry(object) > 0);
+    return err;
+}
+
 static enum err apply_drop(const struct applying *applying)
 {
     if (object_type(applying->object) == OBJECT_NONE)
         return ERR_CORRUPT;
     touch(applying, applying->object);
+    count_expires(applying, object_expiry(applying->object) > 0, false);
     remove_alarm(applying, object_feed(applying->object));
     dirty_drop(store_dirty(applying->store), applying->object, store_side(applying->store));
     count_keys(applying, -1);
@@ -171,14 +203,18 @@ static enum err apply_rename(const struct applying *applying)
     enum err err = keyspace_find(applying->keyspace, applying->op->db, applying->op->key2, &to);
     if (err != ERR_OK)
         return err;
-    if (object_type(from) != OBJECT_FEED || object_type(to) != OBJECT_NONE)
+    if (object_type(from) == OBJECT_NONE || object_type(to) != OBJECT_NONE)
         return ERR_CORRUPT;
-    const struct feed *feed = touch_feed(applying);
+    const struct feed *feed = object_feed(from);
+    if (feed != NULL)
+        touch_feed(applying);
+    else
+        touch(applying, from);
     touch(applying, to);
     remove_alarm(applying, feed);
     *object_state(to) = *object_state(from);
-    *object_state(from) = (struct object_state){OBJECT_NONE, NULL};
-    if (feed_upkeep(feed) != NULL && upkeep_row(feed_upkeep(feed))->alarm_ms != 0)
+    *object_state(from) = (struct object_state){.type = OBJECT_NONE};
+    if (feed != NULL && feed_upkeep(feed) != NULL && upkeep_row(feed_upkeep(feed))->alarm_ms != 0)
         add_alarm(applying, to);
     count_keys(applying, 0);
     return ERR_OK;
@@ -226,6 +262,7 @@ static enum err apply_flush(const struct applying *applying)
     struct database *database = database_of(applying);
     if (applying->op->number >= UINT32_MAX || applying->op->number < catalog->next_space)
         return ERR_CORRUPT;
+    keyspace_forget_memory(applying->keyspace, applying->op->db);
     forget_space(applying, database->space);
     buf_add(&store_dirty(applying->store)->dropped_spaces, &database->space,
             sizeof(database->space));
@@ -243,9 +280,57 @@ static enum err apply_swap(const struct applying *applying)
     struct database swapped = *a;
     *a = *b;
     *b = swapped;
+    key_ranges_swap(&store_catalog(applying->store)->ranges, applying->op->db,
+                    (uint32_t)applying->op->number);
     a->lsn = a->swap_lsn = applying->lsn;
     b->lsn = b->swap_lsn = applying->lsn;
     store_grew(applying->store, DIRTY_OBJECT_BYTES);
+    return ERR_OK;
+}
+
+/* The rules have changed: keys of memory ranges may be of another one now. */
+static uint16_t range_of(void *context, const struct object *object)
+{
+    struct keyspace *keyspace = context;
+    unsigned db = keyspace_db_of(keyspace, object->space);
+    return keyspace_range(keyspace, db, object_name(object))->id;
+}
+
+static void rehome(const struct applying *applying)
+{
+    for (uint16_t id = 0; id < KEY_RANGES_MAX; id++)
+        memory_rehome(&applying->keyspace->memory, id, range_of, applying->keyspace);
+    store_grew(applying->store, DIRTY_OBJECT_BYTES);
+}
+
+static enum err apply_range_set(const struct applying *applying)
+{
+    struct key_ranges *ranges = &store_catalog(applying->store)->ranges;
+    struct key_range rule;
+    char prefix[KEY_RANGE_PREFIX_MAX];
+    enum err err = key_range_decode(applying->op->data, prefix, &rule);
+    if (err == ERR_OK)
+        err = key_ranges_set(ranges, &rule);
+    if (err != ERR_OK)
+        return ERR_CORRUPT;
+    rehome(applying);
+    return ERR_OK;
+}
+
+static enum err apply_range_delete(const struct applying *applying)
+{
+    struct key_ranges *ranges = &store_catalog(applying->store)->ranges;
+    const struct op *op = applying->op;
+    if (op->number > UINT32_MAX)
+        return ERR_CORRUPT;
+    const struct key_range *rule = key_ranges_find(ranges, (uint32_t)op->number, op->data);
+    if (rule == NULL)
+        return ERR_CORRUPT;
+    uint16_t id = rule->id;
+    if (key_ranges_delete(ranges, (uint32_t)op->number, op->data) != ERR_OK)
+        return ERR_CORRUPT;
+    rehome(applying);
+    memory_reset_range(&applying->keyspace->memory, id);
     return ERR_OK;
 }
 
@@ -391,6 +476,17 @@ static enum err dispatch(const struct applying *applying)
         return apply_flush(applying);
     case OP_SWAP:
         return apply_swap(applying);
+    case OP_SET:
+    case OP_EXPIRE:
+    case OP_SPLICE:
+    case OP_HASH_SET:
+    case OP_HASH_DELETE:
+    case OP_PUT:
+        return apply_effect(applying);
+    case OP_RANGE_SET:
+        return apply_range_set(applying);
+    case OP_RANGE_DELETE:
+        return apply_range_delete(applying);
     case OP_SCHEDULE:
         return apply_schedule(applying);
     case OP_DUE:
@@ -424,8 +520,7 @@ enum err apply(struct keyspace *keyspace, const struct op *op, uint64_t lsn)
     struct applying applying = {keyspace, keyspace->store, op, op->object, lsn};
     if (op->db >= store_catalog(keyspace->store)->count)
         return ERR_CORRUPT;
-    bool has_key = op->kind != OP_FLUSH && op->kind != OP_SWAP;
-    if (has_key && applying.object == NULL) {
+    if (op_has_key(op->kind) && applying.object == NULL) {
         enum err err = keyspace_find(keyspace, op->db, op->key, &applying.object);
         if (err != ERR_OK)
             return err;

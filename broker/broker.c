@@ -6,8 +6,10 @@
 #include "base/logger.h"
 #include "base/random.h"
 #include "broker/blocking.h"
+#include "broker/eviction.h"
 #include "broker/monitor.h"
 #include "broker/options.h"
+#include "broker/range_change.h"
 #include "broker/server.h"
 #include "broker/session.h"
 #include "broker/transaction.h"
@@ -33,6 +35,7 @@ static_assert((int)SYNC_ALWAYS == 0 && (int)SYNC_EVERYSEC == 1 && (int)SYNC_NO =
  * of a DEL. */
 #define RECORD_ROOM (COMMIT_PAYLOAD_MAX - (size_t)OPTION_COMMIT_RECORD_BYTES_MAX)
 static_assert(ENTRY_BYTES_MAX + 2 * KEY_NAME_MAX < RECORD_ROOM, "XADD fits");
+static_assert(VALUE_BYTES_MAX + HASH_BYTES_MAX + 4 * KEY_NAME_MAX < RECORD_ROOM, "SET fits");
 static_assert(OPTION_COPY_BYTES_MAX + 4 * KEY_NAME_MAX < RECORD_ROOM, "COPY fits");
 
 static enum err on_replay(void *context, const struct op *op)
@@ -104,6 +107,7 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     list_init(&broker->fold_waiters);
     heap_init(&broker->deadlines);
     keyspace_init(&broker->keyspace);
+    expiry_init(&broker->expiry);
     key_watches_init(&broker->watches);
     tracking_init(&broker->tracking);
     broker->keyspace.changed = on_changed;
@@ -121,6 +125,7 @@ static void destroy(struct broker *broker)
     caretaker_deinit(&broker->caretaker);
     keyspace_events_deinit(&broker->events);
     fanout_deinit(&broker->fanout);
+    expiry_deinit(&broker->expiry);
     keyspace_deinit(&broker->keyspace);
     tracking_deinit(&broker->tracking);
     key_watches_deinit(&broker->watches);
@@ -141,6 +146,8 @@ enum err broker_open(struct options *options, const struct broker_hooks *hooks, 
     broker->keyspace.store = broker->store;
     if (err == ERR_OK)
         err = store_recover(broker->store, reason);
+    if (err == ERR_OK)
+        err = range_change_start(&broker->keyspace, options, reason);
     if (err != ERR_OK) {
         destroy(broker);
         return err;
@@ -192,6 +199,7 @@ void broker_options_changed(struct broker *broker)
     chunk_cache_set_limit(store_chunk_cache(broker->store), options->chunk_cache_bytes);
     logger_set_level((enum log_level)options->loglevel);
     keyspace_events_choose(&broker->events, options->notify_keyspace_events);
+    eviction_budgets_changed(broker);
 }
 
 uint64_t broker_now_ms(struct broker *broker)
@@ -246,6 +254,7 @@ void broker_after_command(struct broker *broker, struct session *session)
     broker->counters.commands++;
     if (broker->monitors > 0)
         monitor_feed(broker->server, session, broker_now_ms(broker));
+    eviction_run(broker);
     if (session->tracking != NULL)
         tracking_after_command(session);
     if (!list_empty(&broker->ready) && !transaction_runs(session))
@@ -330,6 +339,8 @@ bool broker_turn_end(struct broker *broker)
         resume_all(&broker->room_waiters);
     if (!list_empty(&broker->fold_waiters))
         resume_all(&broker->fold_waiters);
+    expiry_run(broker);
+    eviction_run(broker);
     bool more = caretaker_work(&broker->caretaker);
     more |= store_turn_end(broker->store);
     table_evict(&broker->keyspace.table, broker->options->resident_bytes, EVICT_PER_TURN);
@@ -350,6 +361,7 @@ uint64_t broker_deadline(struct broker *broker)
     const struct heap_node *node = heap_first(&broker->deadlines);
     uint64_t deadline =
         earlier(node != NULL ? node->key : 0, caretaker_deadline(&broker->caretaker));
+    deadline = earlier(deadline, expiry_deadline(broker));
     if (broker->pause_until_ms == 0)
         return deadline;
     uint64_t now_ms = clock_wall_ms();

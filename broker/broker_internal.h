@@ -6,6 +6,7 @@
 #include "base/heap.h"
 #include "broker/broker.h"
 #include "broker/caretaker.h"
+#include "broker/expiry.h"
 #include "broker/fanout.h"
 #include "broker/info.h"
 #include "broker/key_watch.h"
@@ -38,6 +39,7 @@ struct broker {
 
     struct fanout fanout; /* who is in which room */
     struct keyspace_events events;
+    struct expiry expiry;
     struct caretaker caretaker;
 
     struct key_watches watches;

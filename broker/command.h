@@ -44,6 +44,8 @@ enum command_flag {
     COMMAND_NO_MULTI = 1 << 15,   /* refused between MULTI and EXEC */
     COMMAND_UNQUEUED = 1 << 16,   /* runs at once between MULTI and EXEC */
     COMMAND_EXECUTES = 1 << 17,   /* EXEC: may change data when what is queued may */
+    COMMAND_DENYOOM = 1 << 18,    /* adds to keys: refused where a memory range is full */
+    COMMAND_NO_TOUCH = 1 << 19,   /* does not make a key used */
 };
 
 struct command_row {
@@ -64,6 +66,9 @@ extern const struct command_row connection_commands[];
 extern const struct command_row server_commands[];
 extern const struct command_row keys_commands[];
 extern const struct command_row stream_commands[];
+extern const struct command_row string_commands[];
+extern const struct command_row hash_commands[];
+extern const struct command_row range_commands[];
 extern const struct command_row feed_commands[];
 extern const struct command_row pubsub_commands[];
 extern const struct command_row room_commands[];

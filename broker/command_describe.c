@@ -13,6 +13,7 @@ static const struct {
 } flag_words[] = {
     {COMMAND_WRITE, "write"},
     {COMMAND_READONLY, "readonly"},
+    {COMMAND_DENYOOM, "denyoom"},
     {COMMAND_ADMIN, "admin"},
     {COMMAND_PUBSUB, "pubsub"},
     {COMMAND_NOSCRIPT, "noscript"},

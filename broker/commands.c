@@ -3,8 +3,9 @@
 #include "broker/command.h"
 
 static const struct command_row *const families[] = {
-    connection_commands, server_commands, keys_commands, stream_commands,
-    feed_commands,       pubsub_commands, room_commands, transaction_commands,
+    connection_commands, server_commands, keys_commands,   string_commands,
+    hash_commands,       stream_commands, feed_commands,   pubsub_commands,
+    room_commands,       range_commands,  transaction_commands,
 };
 #define FAMILY_COUNT (sizeof(families) / sizeof(families[0]))
 

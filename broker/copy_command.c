@@ -10,6 +10,7 @@
 #include "broker/access.h"
 #include "broker/blocking.h"
 #include "broker/broker_internal.h"
+#include "broker/copy_groups.h"
 #include "broker/families.h"
 #include "broker/options.h"
 #include "storage/feed_cursor.h"
@@ -23,8 +24,9 @@ struct copy_work {
     struct feed_cursor cursor;
     struct fetch fetch;
     bool fetching;
+    struct copy_groups groups;
     uint64_t edits;
-    struct feed_row row; /* of the source when reading began */
+    struct feed_row row;   /* of the source when reading began */
     uint64_t record_bytes; /* of the ops that `entries` become */
     struct buf entries;    /* id, then fields as buf_put_bytes */
 };
@@ -42,6 +44,7 @@ static void copy_work_destroy(struct work *work)
 {
     struct copy_work *copy = container_of(work, struct copy_work, work);
     copy_close(copy);
+    copy_groups_end(&copy->groups);
     fetch_deinit(&copy->fetch);
     buf_deinit(&copy->entries);
     mem_free(copy);
@@ -134,6 +137,7 @@ static void copy_write(struct session *session, const struct copy_work *copy, un
                      .number = copy->row.entries_added,
                      .id2 = copy->row.max_deleted_id};
     session_gate(session, keyspace_write(keyspace, &op));
+    copy_groups_write(&copy->groups, session, db, session->argv[2], target);
     keyspace_event(session, EVENT_NEW, "new", db, session->argv[2]);
     keyspace_event(session, EVENT_GENERIC, "copy_to", db, session->argv[2]);
     blocking_signal(session->broker, db, session->argv[2]);
@@ -179,16 +183,43 @@ static enum access find_keys(struct session *session, const struct copy_args *ar
 {
     enum access access = access_key_in(session, args->db, session->argv[2], target);
     if (access == ACCESS_READY)
-        access = access_feed(session, session->argv[1], source);
+        access = access_key(session, session->argv[1], source);
+    if (access == ACCESS_READY && object_feed(*source) != NULL)
+        access = access_groups(session, session->argv[1], source);
     if (access != ACCESS_READY)
         return access;
-    if (object_feed(*source) == NULL)
+    if (object_type(*source) == OBJECT_NONE)
         keyspace_event(session, EVENT_MISS, "keymiss", session->db, session->argv[1]);
-    if (object_feed(*source) == NULL || (object_type(*target) != OBJECT_NONE && !args->replace)) {
+    if (object_type(*source) == OBJECT_NONE ||
+        (object_type(*target) != OBJECT_NONE && !args->replace)) {
         reply_integer(&session->reply, 0);
         *source = NULL;
+        return ACCESS_READY;
     }
-    return ACCESS_READY;
+    if (object_feed(*source) == NULL || !(*target)->in_memory)
+        return ACCESS_READY;
+    access_no_feed(session);
+    return ACCESS_FAILED;
+}
+
+static void copy_expiry(struct session *session, unsigned db, const struct object *source)
+{
+    struct op op = {
+        .kind = OP_EXPIRE, .db = db, .key = session->argv[2], .number = object_expiry(source)};
+    if (op.number > 0)
+        session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+}
+
+/* Anything but a feed: what is there is in memory, whole. */
+static void copy_value(struct session *session, const struct copy_args *args, struct object *source,
+                       struct object *target)
+{
+    if (object_type(target) != OBJECT_NONE)
+        keys_drop(session, args->db, session->argv[2], target);
+    keys_put(session, args->db, session->argv[2], object_state(source));
+    keyspace_event(session, EVENT_NEW, "new", args->db, session->argv[2]);
+    keyspace_event(session, EVENT_GENERIC, "copy_to", args->db, session->argv[2]);
+    reply_integer(&session->reply, 1);
 }
 
 enum flow copy_command(struct session *session)
@@ -201,6 +232,10 @@ enum flow copy_command(struct session *session)
     enum access access = find_keys(session, &args, &source, &target);
     if (access != ACCESS_READY || source == NULL)
         return access_flow(access);
+    if (object_feed(source) == NULL) {
+        copy_value(session, &args, source, target);
+        return FLOW_DONE;
+    }
     struct copy_work *copy = copy_work_of(session);
     enum err err = copy_read(session, copy, object_feed(source));
     if (err == ERR_COLD) {
@@ -209,6 +244,12 @@ enum flow copy_command(struct session *session)
         access_read(session, &copy->fetch);
         return FLOW_WAIT;
     }
+    if (err == ERR_OK)
+        err =
+            copy_groups_read(&copy->groups, session, object_feed(source),
+                             broker_options(session->broker)->copy_bytes_max - copy->record_bytes);
+    if (err == ERR_COLD)
+        return FLOW_WAIT;
     if (err == ERR_FULL) {
         reply_error(&session->reply, "ERR the value is larger than copy-bytes-max");
         return FLOW_DONE;
@@ -220,6 +261,7 @@ enum flow copy_command(struct session *session)
     if (object_type(target) != OBJECT_NONE)
         keys_drop(session, args.db, session->argv[2], target);
     copy_write(session, copy, args.db, target);
+    copy_expiry(session, args.db, source);
     reply_integer(&session->reply, 1);
     return FLOW_DONE;
 }

@@ -82,11 +82,41 @@ const char *keys_type_name(enum object_type type)
         return "none";
     case OBJECT_FEED:
         return "stream";
+    case OBJECT_STRING:
+        return "string";
+    case OBJECT_HASH:
+        return "hash";
     }
     return "unknown";
 }
 
 /* ---- RENAME ---- */
+
+/* `to` does not exist. Between two stores, and in memory, the value goes by way of its row. */
+static void move_key(struct session *session, struct bytes from, struct object *source,
+                     struct bytes to, bool to_memory)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    struct op op = {
+        .kind = OP_RENAME, .db = session->db, .key = from, .key2 = to, .object = source};
+    if (!source->in_memory && !to_memory) {
+        session_gate(session, keyspace_write(keyspace, &op));
+        return;
+    }
+    keys_put(session, session->db, to, object_state(source));
+    keys_drop(session, session->db, from, source);
+}
+
+void keys_put(struct session *session, unsigned db, struct bytes key,
+              const struct object_state *state)
+{
+    struct buf row;
+    buf_init(&row);
+    object_row_encode(&row, state, 0);
+    struct op op = {.kind = OP_PUT, .db = db, .key = key, .data = buf_bytes(&row)};
+    session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+    buf_deinit(&row);
+}
 
 static enum flow rename_key(struct session *session, bool only_if_free)
 {
@@ -109,12 +139,14 @@ static enum flow rename_key(struct session *session, bool only_if_free)
         reply_integer(&session->reply, 0);
         return FLOW_DONE;
     }
+    if (target->in_memory && object_feed(source) != NULL) {
+        access_no_feed(session);
+        return FLOW_DONE;
+    }
     if (source != target) {
         if (object_type(target) != OBJECT_NONE)
             keys_drop(session, session->db, to, target);
-        struct op op = {
-            .kind = OP_RENAME, .db = session->db, .key = from, .key2 = to, .object = source};
-        session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+        move_key(session, from, source, to, target->in_memory);
         keyspace_event(session, EVENT_NEW, "new", session->db, to);
         keyspace_event(session, EVENT_GENERIC, "rename_from", session->db, from);
         keyspace_event(session, EVENT_GENERIC, "rename_to", session->db, to);
@@ -144,7 +176,7 @@ static enum flow dbsize_command(struct session *session)
 {
     const struct database *database = keyspace_database(&session->broker->keyspace, session->db);
     session_gate(session, database->lsn);
-    reply_integer(&session->reply, (int64_t)database->keys);
+    reply_integer(&session->reply, (int64_t)(database->keys + database->memory_keys));
     return FLOW_DONE;
 }
 
@@ -152,7 +184,7 @@ static void flush(struct session *session, unsigned db)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
     session_gate(session, keyspace_database(keyspace, db)->lsn);
-    if (keyspace_database(keyspace, db)->keys == 0)
+    if (keyspace_database(keyspace, db)->keys + keyspace_database(keyspace, db)->memory_keys == 0)
         return;
     struct op op = {.kind = OP_FLUSH, .db = db, .number = keyspace_next_space(keyspace)};
     session_gate(session, keyspace_write(keyspace, &op));
@@ -229,12 +261,30 @@ static enum access existing(struct session *session, struct object **out)
     return access;
 }
 
+/* Redis's longest string that is one allocation with its key's object. */
+#define EMBEDDED_MAX 44
+
+static const char *encoding(const struct object *object)
+{
+    const struct object_state *state = &object->states[object->side];
+    int64_t number;
+    if (state->type == OBJECT_HASH)
+        return hash_is_small(state->hash) ? "listpack" : "hashtable";
+    if (state->type != OBJECT_STRING)
+        return keys_type_name(state->type);
+    if (state->value->edited)
+        return "raw";
+    if (bytes_to_i64(value_bytes(state->value), &number))
+        return "int";
+    return state->value->len <= EMBEDDED_MAX ? "embstr" : "raw";
+}
+
 enum flow object_encoding_command(struct session *session)
 {
     struct object *object;
     enum access access = existing(session, &object);
     if (access == ACCESS_READY && object != NULL)
-        reply_bulk_string(&session->reply, keys_type_name(object_type(object)));
+        reply_bulk_string(&session->reply, encoding(object));
     return access_flow(access);
 }
 
@@ -247,28 +297,50 @@ enum flow object_refcount_command(struct session *session)
     return access_flow(access);
 }
 
-/* Looking makes a key used: the answer to how long it was idle is none. */
+static bool counts_uses(struct session *session, const struct object *object)
+{
+    struct bytes key = object_name(object);
+    enum key_policy policy = keyspace_range(&session->broker->keyspace, session->db, key)->policy;
+    return object->in_memory && (policy == POLICY_ALLKEYS_LFU || policy == POLICY_VOLATILE_LFU);
+}
+
+/* Of durable keys nobody knows how long they were idle: they leave memory in the order of their
+ * use, and not the store. */
 enum flow object_idletime_command(struct session *session)
 {
     struct object *object;
     enum access access = existing(session, &object);
-    if (access == ACCESS_READY && object != NULL)
-        reply_integer(&session->reply, 0);
-    return access_flow(access);
+    if (access != ACCESS_READY || object == NULL)
+        return access_flow(access);
+    const struct memory *memory = &session->broker->keyspace.memory;
+    if (counts_uses(session, object))
+        reply_error(
+            &session->reply,
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
+            "switching between policies at runtime LRU and LFU data will take some time to "
+            "adjust.");
+    else
+        reply_integer(&session->reply,
+                      object->in_memory ? (int64_t)(memory_idle_ms(memory, object) / 1000) : 0);
+    return FLOW_DONE;
 }
 
 enum flow object_freq_command(struct session *session)
 {
     struct object *object;
     enum access access = existing(session, &object);
-    if (access == ACCESS_READY && object != NULL)
+    if (access != ACCESS_READY || object == NULL)
+        return access_flow(access);
+    if (counts_uses(session, object))
+        reply_integer(&session->reply, memory_frequency(&session->broker->keyspace.memory, object));
+    else
         reply_error(
             &session->reply,
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please "
             "note "
             "that when switching between policies at runtime LRU and LFU data will take some time "
             "to adjust.");
-    return access_flow(access);
+    return FLOW_DONE;
 }
 
 static bool usage_arguments(struct session *session)
@@ -318,19 +390,35 @@ enum flow memory_usage_command(struct session *session)
     }
 
 const struct command_row keys_commands[] = {
-    KEYS_ROW("copy", copy_command, -3, COMMAND_WRITE, 1, 2, "6.2.0", "O(N), N bytes of the value",
-             "Copies a key's value to another key"),
+    KEYS_ROW("copy", copy_command, -3, COMMAND_WRITE | COMMAND_DENYOOM, 1, 2, "6.2.0",
+             "O(N), N bytes of the value", "Copies a key's value to another key"),
     SERVER_ROW("dbsize", dbsize_command, 1, COMMAND_READONLY | COMMAND_FAST, "1.0.0", "O(1)",
                "Number of keys in the selected database"),
     KEYS_ROW("del", del_command, -2, COMMAND_WRITE, 1, -1, "1.0.0", "O(N), N keys", "Deletes keys"),
     KEYS_ROW("exists", exists_command, -2, COMMAND_READONLY | COMMAND_FAST, 1, -1, "1.0.0",
              "O(N), N keys", "How many of the keys exist"),
+    KEYS_ROW("expire", expire_command, -3, COMMAND_WRITE | COMMAND_FAST, 1, 1, "1.0.0", "O(1)",
+             "Sets when a key expires, in seconds from now"),
+    KEYS_ROW("expireat", expireat_command, -3, COMMAND_WRITE | COMMAND_FAST, 1, 1, "1.2.0", "O(1)",
+             "Sets when a key expires, in Unix seconds"),
+    KEYS_ROW("expiretime", expiretime_command, 2, COMMAND_READONLY | COMMAND_FAST, 1, 1, "7.0.0",
+             "O(1)", "When a key expires, in Unix seconds"),
     SERVER_ROW("flushall", flushall_command, -1, COMMAND_WRITE, "1.0.0", "O(N), N keys in memory",
                "Deletes all keys of all databases"),
     SERVER_ROW("flushdb", flushdb_command, -1, COMMAND_WRITE, "1.0.0", "O(N), N keys in memory",
                "Deletes all keys of the selected database"),
     KEYS_ROW("keys", keys_command, 2, COMMAND_READONLY, 0, 0, "1.0.0", "O(N), N keys",
              "All keys that match a pattern"),
+    KEYS_ROW("persist", persist_command, 2, COMMAND_WRITE | COMMAND_FAST, 1, 1, "2.2.0", "O(1)",
+             "A key never expires"),
+    KEYS_ROW("pexpire", pexpire_command, -3, COMMAND_WRITE | COMMAND_FAST, 1, 1, "2.6.0", "O(1)",
+             "Sets when a key expires, in milliseconds from now"),
+    KEYS_ROW("pexpireat", pexpireat_command, -3, COMMAND_WRITE | COMMAND_FAST, 1, 1, "2.6.0",
+             "O(1)", "Sets when a key expires, in Unix milliseconds"),
+    KEYS_ROW("pexpiretime", pexpiretime_command, 2, COMMAND_READONLY | COMMAND_FAST, 1, 1, "7.0.0",
+             "O(1)", "When a key expires, in Unix milliseconds"),
+    KEYS_ROW("pttl", pttl_command, 2, COMMAND_READONLY | COMMAND_FAST, 1, 1, "2.6.0", "O(1)",
+             "How long until a key expires, in milliseconds"),
     KEYS_ROW("randomkey", randomkey_command, 1, COMMAND_READONLY, 0, 0, "1.0.0", "O(1)",
              "Some key"),
     KEYS_ROW("rename", rename_command, 3, COMMAND_WRITE, 1, 2, "1.0.0", "O(1)",
@@ -343,6 +431,8 @@ const struct command_row keys_commands[] = {
                "Two databases change places"),
     KEYS_ROW("touch", exists_command, -2, COMMAND_READONLY | COMMAND_FAST, 1, -1, "3.2.1",
              "O(N), N keys", "Marks keys as used; how many exist"),
+    KEYS_ROW("ttl", ttl_command, 2, COMMAND_READONLY | COMMAND_FAST, 1, 1, "1.0.0", "O(1)",
+             "How long until a key expires, in seconds"),
     KEYS_ROW("type", type_command, 2, COMMAND_READONLY | COMMAND_FAST, 1, 1, "1.0.0", "O(1)",
              "What a key holds"),
     KEYS_ROW("unlink", del_command, -2, COMMAND_WRITE | COMMAND_FAST, 1, -1, "4.0.0",

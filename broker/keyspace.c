@@ -2,16 +2,25 @@
 
 #include "base/check.h"
 #include "broker/apply.h"
+#include "storage/effect.h"
+
+#include <assert.h>
+
+static_assert(KEY_RANGES_MAX <= 64, "a bit for each in keyspace->grown");
 
 void keyspace_init(struct keyspace *keyspace)
 {
     *keyspace = (struct keyspace){.tier = TIER_DISK};
     table_init(&keyspace->table);
+    memory_init(&keyspace->memory);
+    keyspace->absent = object_create_small(0, 0, BYTES(""), 0);
 }
 
 void keyspace_deinit(struct keyspace *keyspace)
 {
     table_deinit(&keyspace->table);
+    memory_deinit(&keyspace->memory);
+    object_destroy(keyspace->absent);
 }
 
 struct database *keyspace_database(struct keyspace *keyspace, unsigned db)
@@ -37,7 +46,8 @@ static enum err insert(struct keyspace *keyspace, uint32_t space, uint64_t hash,
             object_destroy(object);
             return err;
         }
-        object_feed(object)->shelf.cache = store_chunk_cache(keyspace->store);
+        if (object_feed(object) != NULL)
+            object_feed(object)->shelf.cache = store_chunk_cache(keyspace->store);
     }
     table_insert(&keyspace->table, object);
     table_clean(&keyspace->table, object);
@@ -61,16 +71,40 @@ static enum err load(struct keyspace *keyspace, uint32_t space, uint64_t hash, s
     return err;
 }
 
-enum err keyspace_find(struct keyspace *keyspace, unsigned db, struct bytes key,
-                       struct object **out)
+static enum err find_durable(struct keyspace *keyspace, uint32_t space, struct bytes key,
+                             struct object **out)
 {
-    uint32_t space = keyspace_database(keyspace, db)->space;
     uint64_t hash = hash_of(keyspace, space, key);
     struct object *object = table_find(&keyspace->table, space, hash, key);
     if (object == NULL)
         return load(keyspace, space, hash, key, out);
     table_used(&keyspace->table, object);
     *out = object;
+    return ERR_OK;
+}
+
+static void find_in_memory(struct keyspace *keyspace, const struct key_range *range, uint32_t space,
+                           struct bytes key, struct object **out)
+{
+    struct memory *memory = &keyspace->memory;
+    uint64_t hash = hash_of(keyspace, space, key);
+    struct object *object = memory_find(memory, range->id, space, hash, key);
+    *out = object != NULL ? object : keyspace->absent;
+}
+
+const struct key_range *keyspace_range(struct keyspace *keyspace, unsigned db, struct bytes key)
+{
+    return key_ranges_of(&store_catalog(keyspace->store)->ranges, db, key);
+}
+
+enum err keyspace_find(struct keyspace *keyspace, unsigned db, struct bytes key,
+                       struct object **out)
+{
+    const struct key_range *range = keyspace_range(keyspace, db, key);
+    uint32_t space = keyspace_database(keyspace, db)->space;
+    if (range->store == STORE_DURABLE)
+        return find_durable(keyspace, space, key, out);
+    find_in_memory(keyspace, range, space, key, out);
     return ERR_OK;
 }
 
@@ -108,30 +142,95 @@ enum err keyspace_take(struct keyspace *keyspace, unsigned db, struct bytes key,
     return insert(keyspace, space, hash, key, row, &object);
 }
 
-void keyspace_count(struct keyspace *keyspace, const struct object *object)
+void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
+                    const struct object *object)
 {
-    if (object_type(object) == OBJECT_NONE)
-        keyspace->misses++;
-    else
-        keyspace->hits++;
+    struct memory_range *range = &keyspace->memory.ranges[keyspace_range(keyspace, db, key)->id];
+    bool there = object_type(object) != OBJECT_NONE;
+    keyspace->hits += there;
+    keyspace->misses += !there;
+    range->hits += there;
+    range->misses += !there;
+}
+
+void keyspace_used(struct keyspace *keyspace, struct object *object, uint64_t now_ms)
+{
+    if (object == keyspace->absent)
+        return;
+    const struct key_ranges *ranges = &store_catalog(keyspace->store)->ranges;
+    keyspace->memory.now_ms = now_ms;
+    memory_used(&keyspace->memory, object, key_ranges_with_id(ranges, object->range)->policy);
 }
 
 uint64_t keyspace_gate(struct keyspace *keyspace, unsigned db, const struct object *object)
 {
     const struct database *database = keyspace_database(keyspace, db);
+    if (object->in_memory)
+        return 0;
     if (object->lsn == 0 && object_type(object) == OBJECT_NONE)
         return database->lsn;
     return object->lsn > database->swap_lsn ? object->lsn : database->swap_lsn;
 }
 
-uint64_t keyspace_write(struct keyspace *keyspace, const struct op *op)
+static uint64_t write_durable(struct keyspace *keyspace, const struct op *op)
 {
     uint64_t lsn = store_log(keyspace->store, op);
     enum err err = apply(keyspace, op, lsn);
     CHECK(err == ERR_OK);
+    return lsn;
+}
+
+static uint64_t write_in_memory(struct keyspace *keyspace, const struct key_range *range,
+                                const struct op *op)
+{
+    struct database *database = keyspace_database(keyspace, op->db);
+    uint64_t hash = op->object != NULL && op->object != keyspace->absent
+                        ? op->object->node.hash
+                        : hash_of(keyspace, database->space, op->key);
+    struct memory_opened opened =
+        memory_open(&keyspace->memory, range, op->object, database->space, hash, op->key);
+    struct object_state *state = object_state(opened.object);
+    enum err err = ERR_OK;
+    if (op->kind == OP_DROP)
+        object_state_clear(state);
+    else
+        err = effect_apply(state, op);
+    CHECK(err == ERR_OK);
+    struct memory_change change = memory_close(&keyspace->memory, &opened);
+    keyspace->grown |= UINT64_C(1) << range->id;
+    database->memory_keys += (uint64_t)(int64_t)change.keys;
+    database->memory_expires += (uint64_t)(int64_t)change.expires;
+    return 0;
+}
+
+uint64_t keyspace_write(struct keyspace *keyspace, const struct op *op)
+{
+    const struct key_range *range =
+        op_has_key(op->kind) ? keyspace_range(keyspace, op->db, op->key) : NULL;
+    bool durable = range == NULL || range->store == STORE_DURABLE;
+    uint64_t lsn = durable ? write_durable(keyspace, op) : write_in_memory(keyspace, range, op);
     if (keyspace->changed != NULL)
         keyspace->changed(keyspace->changed_context, op, lsn);
     return lsn;
+}
+
+void keyspace_forget_memory(struct keyspace *keyspace, unsigned db)
+{
+    struct database *database = keyspace_database(keyspace, db);
+    if (database->memory_keys > 0)
+        memory_forget_space(&keyspace->memory, database->space);
+    database->memory_keys = 0;
+    database->memory_expires = 0;
+}
+
+unsigned keyspace_db_of(struct keyspace *keyspace, uint32_t space)
+{
+    const struct catalog *catalog = store_catalog(keyspace->store);
+    unsigned db = 0;
+    while (db < catalog->count && catalog->databases[db].space != space)
+        db++;
+    CHECK(db < catalog->count);
+    return db;
 }
 
 enum err keyspace_replay(struct keyspace *keyspace, const struct op *op)

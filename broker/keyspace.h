@@ -1,27 +1,39 @@
 /* keyspace: from a key to its object, and the one place that changes objects.
  *
- * A key's object is resident, or is made from its row in ranges. keyspace_find looks in memory only
- * (block cache included) and says ERR_COLD where that is not enough; then a reader fetches the row
- * (broker/access.h).
+ * Two stores behind one seam. A key's range rule (storage/key_ranges.h) says where it lives:
  *
- * keyspace_write is how commands change anything: the op goes into the open commit record and is
- * applied. Recovery applies the ops of the log by the same function. Applying needs no decision:
- * see storage/op.h.
+ *                 keyspace_find           keyspace_write
+ *   durable       resident, or made of    into the open commit record, then applied by apply() to
+ *                 its row in ranges       a state that the next fold writes; returns the gate
+ *   memory        in cache/memory.h,      applied to the state, and that is all: no log, no fold,
+ *                 or nowhere              no gate (0)
+ *
+ * What ops do to strings and hashes is the same code for both (storage/effect.h). Commands do not
+ * know where their keys live; feeds live in durable ranges only.
+ *
+ * Durable: keyspace_find looks in memory only (block cache included) and says ERR_COLD where that
+ * is not enough; then a reader fetches the row (broker/access.h). Recovery applies the ops of the
+ * log by the same function as commands. Applying needs no decision: see storage/op.h.
  *
  * Threads: the loop's. */
 #ifndef WEIR_BROKER_KEYSPACE_H
 #define WEIR_BROKER_KEYSPACE_H
 
+#include "cache/memory.h"
 #include "cache/table.h"
 #include "storage/fetch.h"
 #include "storage/store.h"
 
 struct keyspace {
-    struct table table;
-    struct store *store; /* borrowed */
-    enum tier tier;      /* TIER_DISK while recovering, TIER_MEMORY while serving */
-    uint64_t hits;       /* looked up and there */
+    struct table table;    /* durable keys */
+    struct memory memory;  /* the others */
+    struct object *absent; /* what is found where there is no key in memory */
+    struct store *store;   /* borrowed */
+    enum tier tier;        /* TIER_DISK while recovering, TIER_MEMORY while serving */
+    uint64_t grown;        /* memory ranges that were written, a bit for each id: see eviction.h */
+    uint64_t hits;         /* looked up and there, in all ranges */
     uint64_t misses;
+    uint64_t evictions;
     /* Told of every write, after it is applied; NULL: nobody is. Not told by recovery. */
     void (*changed)(void *context, const struct op *op, uint64_t lsn);
     void *changed_context;
@@ -34,8 +46,12 @@ void keyspace_deinit(struct keyspace *keyspace);
 /* The namespace of a database, and what the catalog knows of it. */
 struct database *keyspace_database(struct keyspace *keyspace, unsigned db);
 
+/* The rule that the key is under. */
+const struct key_range *keyspace_range(struct keyspace *keyspace, unsigned db, struct bytes key);
+
 /* ERR_OK: *out is the key's object, of type OBJECT_NONE when the key does not exist; valid until
- * the end of the loop's turn. ERR_COLD, ERR_IO, ERR_CORRUPT. */
+ * the end of the loop's turn, in memory ranges until the end of the command. A key whose time has
+ * come is still there: see access.h. ERR_COLD, ERR_IO, ERR_CORRUPT: durable keys only. */
 MUST_CHECK enum err keyspace_find(struct keyspace *keyspace, unsigned db, struct bytes key,
                                   struct object **out);
 
@@ -54,13 +70,21 @@ MUST_CHECK enum err keyspace_groups_take(struct keyspace *keyspace, struct objec
                                          struct fetch *fetch);
 
 /* Counts a read of this key as a hit or a miss. */
-void keyspace_count(struct keyspace *keyspace, const struct object *object);
+void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
+                    const struct object *object);
+/* A key of a memory range was looked at: eviction remembers. */
+void keyspace_used(struct keyspace *keyspace, struct object *object, uint64_t now_ms);
+/* True: the key's time has come, at `now_ms`. */
+static inline bool keyspace_expired(const struct object *object, uint64_t now_ms)
+{
+    return object_expiry(object) > 0 && object_expiry(object) <= now_ms;
+}
 
 /* The gate of what a reader learns about this key: the LSN of its last change. */
 uint64_t keyspace_gate(struct keyspace *keyspace, unsigned db, const struct object *object);
 
-/* Logs and applies; returns the record's LSN, which gates the reply. op->object must be what
- * op->key names. */
+/* Does what the op says in the store that its key lives in; returns what gates the reply, 0 for
+ * nothing. op->object must be what op->key names, or NULL. Both keys of OP_RENAME are durable. */
 uint64_t keyspace_write(struct keyspace *keyspace, const struct op *op);
 
 /* Applies one op of the log. ERR_IO, ERR_CORRUPT: the log does not fit what is on disk. */
@@ -68,6 +92,11 @@ MUST_CHECK enum err keyspace_replay(struct keyspace *keyspace, const struct op *
 
 /* A fold has let go of the object (store_hooks.clean). */
 void keyspace_clean(struct keyspace *keyspace, struct object *object);
+
+/* The keys of a database that are in memory ranges go, all at once. */
+void keyspace_forget_memory(struct keyspace *keyspace, unsigned db);
+/* The database whose namespace this is. */
+unsigned keyspace_db_of(struct keyspace *keyspace, uint32_t space);
 
 /* Ids that the next op may use. */
 uint64_t keyspace_next_feed(const struct keyspace *keyspace);

@@ -64,13 +64,14 @@ void keyspace_event_of(struct broker *broker, enum event_class class, const char
     struct keyspace_events *events = &broker->events;
     if (!events->chosen[class])
         return;
-    uint64_t lsn = store_last(broker->store);
+    bool durable = keyspace_range(&broker->keyspace, db, key)->store == STORE_DURABLE;
+    uint64_t lsn = durable ? store_last(broker->store) : 0;
     struct waiting_event *waiting = mem_alloc(sizeof(*waiting) + key.len);
     *waiting = (struct waiting_event){.lsn = lsn, .event = event, .db = db, .key_len = key.len};
     if (key.len > 0)
         memcpy(waiting->key, key.data, key.len);
     list_push_back(&events->waiting, &waiting->link);
-    if (lsn <= broker_durable(broker)) /* a miss, and nothing is being written */
+    if (lsn <= broker_durable(broker)) /* a miss or in memory, and nothing is being written */
         keyspace_events_publish(events, broker_durable(broker), &broker->fanout);
 }
 

@@ -5,10 +5,11 @@
  * whether they are published to __keyspace@DB__:KEY (the message is the event) or to
  * __keyevent@DB__:EVENT (the message is the key).
  *
- * An event is published when its write is durable: nobody hears of what a crash could take back.
- * Until then it waits here, with the LSN of its record, in the order of the writes. Other messages
- * do not wait for it. When the store has failed, what waits is never published. What waits is about
- * as large as the ops it tells of, which are bounded with the open record.
+ * An event of a durable key is published when its write is durable: nobody hears of what a crash
+ * could take back. Until then it waits here, with the LSN of its record, in the order of the
+ * writes. Other messages do not wait for it; events of memory ranges wait only for events before
+ * them. When the store has failed, what waits is never published. What waits is about as large as
+ * the ops it tells of, which are bounded with the open record.
  *
  * Threads: the loop's. */
 #ifndef WEIR_BROKER_KEYSPACE_EVENTS_H
@@ -27,6 +28,10 @@ enum event_class {
     EVENT_STREAM = 't',
     EVENT_NEW = 'n',
     EVENT_MISS = 'm',
+    EVENT_STRING = '$',
+    EVENT_HASH = 'h',
+    EVENT_EXPIRED = 'x',
+    EVENT_EVICTED = 'e',
 };
 
 struct keyspace_events {

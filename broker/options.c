@@ -61,7 +61,8 @@ const struct option_row *option_find(struct bytes name)
 static bool is_text(const struct option_row *row)
 {
     return row->type == OPTION_TEXT || row->type == OPTION_WORDS ||
-           row->type == OPTION_SAVE_POINTS || row->type == OPTION_EVENTS;
+           row->type == OPTION_SAVE_POINTS || row->type == OPTION_EVENTS ||
+           row->type == OPTION_RULES;
 }
 
 static char **text_of(struct options *options, const struct option_row *row)

@@ -48,6 +48,7 @@ struct output_limits {
 #define OPTION_C_WORDS       char *   /* any number of words, one blank between them */
 #define OPTION_C_SAVE_POINTS char *   /* pairs of seconds and changes, as Redis's save */
 #define OPTION_C_EVENTS      char *   /* letters, as Redis's notify-keyspace-events */
+#define OPTION_C_RULES       char *   /* range rules, a comma after each but the last */
 #define OPTION_C_LIMITS      struct output_limits /* class hard soft seconds, for some classes */
 
 /* The form of a row's values: what they may be, for its type. */
@@ -69,6 +70,10 @@ struct output_limits {
 #define OPTION_COMMIT_RECORD_BYTES_MAX (128 * OPTION_MB)
 #define OPTION_COPY_BYTES_MAX          (128 * OPTION_MB)
 #define OPTION_TRANSACTION_BYTES_MAX   (128 * OPTION_MB)
+
+#define EVICTION_POLICIES                                                                          \
+    "volatile-lru volatile-lfu volatile-random volatile-ttl allkeys-lru allkeys-lfu "              \
+    "allkeys-random noeviction"
 
 /* The reasons of the bounds
  *   fold-bytes            below 1 MB a fold costs more than it writes; the upper bound keeps the
@@ -119,6 +124,12 @@ struct output_limits {
       "a hundred times this is what ~ trims at most without LIMIT; chunks are cut by size")        \
     X(INTEGER, tracking_table_max_keys, "tracking-table-max-keys", "1000000", FORM_ANY, 0,         \
       "keys that are remembered for clients that cache them; 0 is no limit")                       \
+    X(BYTES, maxmemory, "maxmemory", "0", FORM_ANY, 0,                                             \
+      "bytes of keys that all memory ranges together may have; 0: as their own budgets say")       \
+    X(CHOICE, maxmemory_policy, "maxmemory-policy", "noeviction", FORM_WORDS(EVICTION_POLICIES),   \
+      0, "which keys leave a memory range whose rule names no policy of its own")                  \
+    X(RULES, range, "range", "", FORM_TEXT, OPTION_AT_START,                                       \
+      "database (* for all), prefix, durable or memory, [maxmemory N] [policy P]: where keys are") \
     X(INTEGER, maxclients, "maxclients", "10000", FORM_RANGE(1, 1000000), 0,                       \
       "connections at a time; more are told so and closed")                                        \
     X(INTEGER, timeout, "timeout", "0", FORM_RANGE(0, INT32_MAX), 0,                               \
@@ -146,10 +157,6 @@ struct output_limits {
     X(TEXT, logfile, "logfile", "", FORM_TEXT, OPTION_AT_START,                                    \
       "file that the log is added to; empty: standard error")
 
-#define EVICTION_POLICIES                                                                          \
-    "volatile-lru volatile-lfu volatile-random volatile-ttl allkeys-lru allkeys-lfu "              \
-    "allkeys-random noeviction"
-
 /* A choice of one word is an honest answer: what else Redis would take is refused. */
 #define OPTION_PASSIVE_TABLE(X)                                                                    \
     X(CHOICE, appendonly, "appendonly", "yes", FORM_WORDS("yes"), 0)                               \
@@ -174,9 +181,6 @@ struct output_limits {
     X(BOOL, rdbcompression, "rdbcompression", "yes", FORM_ANY, 0)                                  \
     X(BOOL, rdbchecksum, "rdbchecksum", "yes", FORM_ANY, OPTION_AT_START)                          \
     X(BOOL, stop_writes_on_bgsave_error, "stop-writes-on-bgsave-error", "yes", FORM_ANY, 0)        \
-    X(BYTES, maxmemory, "maxmemory", "0", FORM_ANY, 0)                                             \
-    X(CHOICE, maxmemory_policy, "maxmemory-policy", "noeviction", FORM_WORDS(EVICTION_POLICIES),   \
-      0)                                                                                           \
     X(INTEGER, maxmemory_samples, "maxmemory-samples", "5", FORM_RANGE(1, INT32_MAX), 0)           \
     X(BYTES, maxmemory_clients, "maxmemory-clients", "0", FORM_ANY, 0)                             \
     X(INTEGER, lfu_log_factor, "lfu-log-factor", "10", FORM_RANGE(0, INT32_MAX), 0)                \
@@ -271,6 +275,9 @@ bool options_is_alias(size_t index);
 /* Writes what differs from the file into it; comments and order stay. The file is replaced as a
  * whole. Blocks. ERR_NOT_FOUND when there is no file; errors of the system otherwise. */
 MUST_CHECK enum err options_rewrite(const struct options *options);
+
+/* A size as the options of that form take it. */
+MUST_CHECK enum err options_parse_bytes(struct bytes text, uint64_t *out);
 
 /* Takes the next word off the front of `*rest`, as in `bind`; false when none is left. */
 bool options_next_word(struct bytes *rest, struct bytes *word);

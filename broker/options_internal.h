@@ -13,6 +13,7 @@ enum option_type {
     OPTION_WORDS,
     OPTION_SAVE_POINTS,
     OPTION_EVENTS,
+    OPTION_RULES,
     OPTION_LIMITS,
     OPTION_TYPE_COUNT
 };
@@ -37,6 +38,10 @@ const struct option_row *option_find(struct bytes name);
 /* Reads `text` into the row's member. ERR_INVALID, ERR_RANGE; ERR_NOT_FOUND: a class of clients. */
 MUST_CHECK enum err option_parse(struct options *options, const struct option_row *row,
                                  struct bytes text);
+/* Adds the range rules in `words` to those that there are; "" alone takes them all away.
+ * ERR_INVALID, ERR_RANGE; `why` gets what is wrong. */
+MUST_CHECK enum err option_add_rules(struct options *options, const struct option_row *row,
+                                     const struct bytes *words, size_t count, struct buf *why);
 /* Adds the value's text. */
 void option_format(const struct options *options, const struct option_row *row, struct buf *out);
 /* What option_parse found wrong with `text`: for a person at a file or command line, and in

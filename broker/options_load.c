@@ -118,7 +118,7 @@ enum err option_line_split(struct option_line *line, struct bytes text)
 static bool takes_words(const struct option_row *row)
 {
     return row->type == OPTION_WORDS || row->type == OPTION_SAVE_POINTS ||
-           row->type == OPTION_LIMITS;
+           row->type == OPTION_LIMITS || row->type == OPTION_RULES;
 }
 
 enum err option_line_apply(struct options *options, const struct bytes *words, size_t count,
@@ -134,6 +134,8 @@ enum err option_line_apply(struct options *options, const struct bytes *words, s
         return ERR_INVALID;
     }
 
+    if (row->type == OPTION_RULES)
+        return option_add_rules(options, row, words + 1, count - 1, why);
     struct buf value;
     buf_init(&value);
     for (size_t i = 1; i < count; i++) {

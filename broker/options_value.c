@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "broker/range_rules.h"
 
 #include <inttypes.h>
 
@@ -54,7 +55,7 @@ static enum err parse_integer(const struct option_row *row, struct bytes text, i
 }
 
 /* A size in bytes: "4096", "1k", "64mb". */
-static enum err parse_bytes(struct bytes text, uint64_t *out)
+enum err options_parse_bytes(struct bytes text, uint64_t *out)
 {
     static const struct {
         const char *name;
@@ -85,7 +86,7 @@ static enum err parse_bytes(struct bytes text, uint64_t *out)
 static enum err parse_size(const struct option_row *row, struct bytes text, uint64_t *out)
 {
     uint64_t value;
-    enum err err = parse_bytes(text, &value);
+    enum err err = options_parse_bytes(text, &value);
     if (err != ERR_OK)
         return err;
     if (value < (uint64_t)row->min || value > (uint64_t)row->max)
@@ -183,6 +184,23 @@ static enum err parse_events(struct bytes text, char **out)
     return ERR_OK;
 }
 
+enum err option_add_rules(struct options *options, const struct option_row *row,
+                          const struct bytes *words, size_t count, struct buf *why)
+{
+    char **member = (char **)(void *)((char *)options + row->offset);
+    struct buf text;
+    buf_init(&text);
+    buf_add_bytes(&text, bytes_of_string(*member));
+    bool none = count == 1 && words[0].len == 0;
+    if (none)
+        buf_reset(&text, SIZE_MAX);
+    enum err err = none ? ERR_OK : range_rules_add(&text, words, count, why);
+    if (err == ERR_OK)
+        err = parse_text(row, buf_bytes(&text), member);
+    buf_deinit(&text);
+    return err;
+}
+
 static bool find_class(struct bytes name, enum output_class *out)
 {
     if (bytes_equal_nocase(name, BYTES("replica")))
@@ -210,8 +228,8 @@ static enum err parse_limits(struct bytes text, struct output_limits *out)
         if (!find_class(name, &class))
             return ERR_NOT_FOUND;
         struct output_limit *limit = &limits.of[class];
-        if (parse_bytes(hard, &limit->hard_bytes) != ERR_OK ||
-            parse_bytes(soft, &limit->soft_bytes) != ERR_OK ||
+        if (options_parse_bytes(hard, &limit->hard_bytes) != ERR_OK ||
+            options_parse_bytes(soft, &limit->soft_bytes) != ERR_OK ||
             !bytes_to_u64(seconds, &limit->soft_seconds) || limit->soft_seconds > INT32_MAX)
             return ERR_RANGE;
     }
@@ -239,6 +257,8 @@ enum err option_parse(struct options *options, const struct option_row *row, str
         return parse_save_points(row, text, member);
     case OPTION_EVENTS:
         return parse_events(text, member);
+    case OPTION_RULES:
+        return text.len == 0 ? parse_text(row, text, member) : ERR_INVALID;
     case OPTION_LIMITS:
         return parse_limits(text, member);
     case OPTION_TYPE_COUNT:
@@ -285,6 +305,7 @@ void option_format(const struct options *options, const struct option_row *row, 
     case OPTION_WORDS:
     case OPTION_SAVE_POINTS:
     case OPTION_EVENTS:
+    case OPTION_RULES:
         buf_add_bytes(out, bytes_of_string(*(char *const *)member));
         return;
     case OPTION_LIMITS:
@@ -310,6 +331,7 @@ static const struct wording {
     [OPTION_SAVE_POINTS] = {"is not pairs of seconds and changes", "Invalid save parameters"},
     [OPTION_EVENTS] = {"is not letters of " EVENT_LETTERS,
                        "Invalid event class character. Use '" EVENT_LETTERS "'."},
+    [OPTION_RULES] = {"is not a range rule", "is not a range rule"},
     [OPTION_LIMITS] = {"is not made of: class, hard limit, soft limit, seconds",
                        "Wrong number of arguments in buffer limit configuration."},
 };

@@ -1,12 +1,14 @@
 /* SCAN, KEYS, RANDOMKEY: https://redis.io/docs/latest/commands/scan/
  *
- * Keys are walked in two phases: first those that are in memory only (no fold has written them
- * yet), in the order of the table, then those on disk, in the order of slot and hash. A key moves
- * from the first set to the second and never back, except through a deletion, so a key that exists
- * all the time is met. A cursor names a place in one of the two orders:
+ * Durable keys are walked in two phases: first those that are in memory only (no fold has written
+ * them yet), in the order of the table, then those on disk, in the order of slot and hash. A key
+ * moves from the first set to the second and never back, except through a deletion, so a key that
+ * exists all the time is met. Between the two come the keys of memory ranges, range by range. A
+ * cursor names a place in one of these orders:
  *
- *   bit 62        0: memory, 1: disk
- *   bits 0 to 61  memory: the upper 48 bits of a hash; disk: a place of key_scan.h
+ *   bits 62, 61   neither: the first phase; 61: memory ranges; 62: disk
+ *   bits 0 to 60  the upper 48 bits of a hash; before them the id of a memory range
+ *   bits 0 to 61  disk: a place of key_scan.h
  */
 #include "broker/keys_commands.h"
 
@@ -21,7 +23,8 @@
 
 #include <stdlib.h>
 
-#define CURSOR_DISK (UINT64_C(1) << 62)
+#define CURSOR_DISK   (UINT64_C(1) << 62)
+#define CURSOR_RANGES (UINT64_C(1) << 61)
 
 /* Objects that one SCAN looks at in memory, beside ten for each key it is asked for: most are on
  * disk as well and are left to the second phase. */
@@ -64,13 +67,24 @@ static void show(const struct scan_filter *filter, struct scan_out *out, struct 
     out->count++;
 }
 
-/* ---- the two phases ---- */
+/* ---- the phases ---- */
 
 /* The fold under way takes the row away: the key was deleted before it and is here again since. */
 static bool row_goes(const struct object *object)
 {
     uint8_t sealed = object->side ^ 1;
     return !list_empty(&object->links[sealed]) && object->states[sealed].type == OBJECT_NONE;
+}
+
+static bool passed(struct session *session, uint64_t expiry_ms)
+{
+    return expiry_ms > 0 && expiry_ms <= broker_now_ms(session->broker);
+}
+
+/* Keys whose time has come are not shown. */
+static enum object_type type_shown(struct session *session, const struct object *object)
+{
+    return passed(session, object_expiry(object)) ? OBJECT_NONE : object_type(object);
 }
 
 static bool only_in_memory(const struct object *object, uint32_t space)
@@ -91,7 +105,7 @@ static bool scan_memory(struct session *session, const struct scan_filter *filte
         struct hmap_node *node = hmap_walk(&keyspace->table.map, hash, &last);
         for (; node != NULL; node = node->next) {
             const struct object *object = container_of(node, struct object, node);
-            if (only_in_memory(object, space))
+            if (only_in_memory(object, space) && type_shown(session, object) != OBJECT_NONE)
                 show(filter, out, object_name(object), object_type(object));
             looks -= looks > 0;
         }
@@ -99,17 +113,45 @@ static bool scan_memory(struct session *session, const struct scan_filter *filte
     return last;
 }
 
+/* A place among the memory ranges: id << 48 | upper 48 bits of a hash. */
+#define RANGES_END ((uint64_t)KEY_RANGES_MAX << KEY_HASH_BITS)
+
+/* Walks the keys of memory ranges from *place on, looking at `looks` of them or a few more. */
+static void scan_ranges(struct session *session, const struct scan_filter *filter, uint64_t *place,
+                        size_t looks, struct scan_out *out)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    uint32_t space = keyspace_database(keyspace, session->db)->space;
+    while (*place < RANGES_END && looks > 0) {
+        uint64_t id = *place >> KEY_HASH_BITS;
+        uint64_t hash = *place << (64 - KEY_HASH_BITS);
+        bool last;
+        struct hmap_node *node = hmap_walk(&keyspace->memory.ranges[id].map, &hash, &last);
+        for (; node != NULL; node = node->next) {
+            const struct object *object = container_of(node, struct object, node);
+            if (object->space == space && type_shown(session, object) != OBJECT_NONE)
+                show(filter, out, object_name(object), object_type(object));
+            looks -= looks > 0;
+        }
+        *place =
+            last ? (id + 1) << KEY_HASH_BITS : id << KEY_HASH_BITS | hash >> (64 - KEY_HASH_BITS);
+    }
+}
+
 /* A name from disk: what memory knows of it counts. */
 static void show_row(struct session *session, const struct scan_filter *filter, struct bytes name,
-                     struct bytes type, struct scan_out *out)
+                     struct bytes head, struct scan_out *out)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
     uint32_t space = keyspace_database(keyspace, session->db)->space;
     uint64_t hash = object_hash(store_catalog(keyspace->store)->hash_seed, space, name);
     const struct object *object = table_find(&keyspace->table, space, hash, name);
-    enum object_type now = type.len > 0 ? (enum object_type)type.data[0] : OBJECT_NONE;
+    enum object_type now = OBJECT_NONE;
+    uint64_t expiry_ms = object_row_expiry(head);
     if (object != NULL)
-        now = object_type(object);
+        now = type_shown(session, object);
+    else if (head.len > 0 && !passed(session, expiry_ms))
+        now = object_row_type((uint8_t)head.data[0]);
     if (now != OBJECT_NONE)
         show(filter, out, name, now);
 }
@@ -120,9 +162,9 @@ static void show_rows(struct session *session, const struct scan_filter *filter,
     struct decoder decoder = decoder_of(rows);
     while (decoder_left(&decoder) > 0) {
         struct bytes name = decoder_bytes(&decoder);
-        struct bytes type = decoder_bytes(&decoder);
+        struct bytes head = decoder_bytes(&decoder);
         CHECK(!decoder.failed);
-        show_row(session, filter, name, type, out);
+        show_row(session, filter, name, head, out);
     }
 }
 
@@ -278,6 +320,21 @@ static bool scan_disk(struct session *session, const struct scan_args *args, uin
     return err == ERR_OK;
 }
 
+/* The phases that need no disk. Returns the new cursor. */
+static uint64_t scan_loop(struct session *session, const struct scan_args *args,
+                          struct scan_out *out)
+{
+    size_t looks = MEMORY_LOOKS + 10 * (size_t)args->count;
+    if (args->cursor & CURSOR_RANGES) {
+        uint64_t place = args->cursor & (CURSOR_RANGES - 1);
+        scan_ranges(session, &args->filter, &place, looks, out);
+        return place >= RANGES_END ? CURSOR_DISK : CURSOR_RANGES | place;
+    }
+    uint64_t hash = args->cursor << (64 - KEY_HASH_BITS);
+    bool end = scan_memory(session, &args->filter, &hash, looks, out);
+    return end ? CURSOR_RANGES : hash >> (64 - KEY_HASH_BITS);
+}
+
 enum flow scan_command(struct session *session)
 {
     struct scan_args args;
@@ -287,10 +344,8 @@ enum flow scan_command(struct session *session)
     enum flow flow = FLOW_DONE;
     out.names->len = 0;
     if (!(args.cursor & CURSOR_DISK)) {
-        uint64_t hash = args.cursor << (64 - KEY_HASH_BITS);
-        size_t looks = MEMORY_LOOKS + 10 * (size_t)args.count;
-        bool end = scan_memory(session, &args.filter, &hash, looks, &out);
-        reply_scan(session, end ? CURSOR_DISK : hash >> (64 - KEY_HASH_BITS), &out);
+        uint64_t next = scan_loop(session, &args, &out);
+        reply_scan(session, next, &out);
         return FLOW_DONE;
     }
     uint64_t place = args.cursor & (CURSOR_DISK - 1);
@@ -335,7 +390,9 @@ static void begin_keys(struct session *session, struct scan_work *scan,
 {
     struct scan_out out = {&scan->names, 0};
     uint64_t hash = 0;
+    uint64_t place = 0;
     scan_memory(session, filter, &hash, SIZE_MAX, &out);
+    scan_ranges(session, filter, &place, SIZE_MAX, &out);
     scan->count = out.count;
     scan->in_memory = out.count > 0;
 }
@@ -389,6 +446,19 @@ static bool random_in_memory(struct session *session, struct random *random, str
     return out->count > 0;
 }
 
+/* One key of a memory range, from a random place on. */
+static bool random_in_ranges(struct session *session, struct random *random, struct scan_out *out)
+{
+    const struct scan_filter all = {BYTES("*"), true, BYTES(""), true};
+    uint64_t place = random_below(random, RANGES_END);
+    for (int round = 0; round < 2 && out->count == 0; round++) {
+        while (place < RANGES_END && out->count == 0)
+            scan_ranges(session, &all, &place, 1, out);
+        place = 0;
+    }
+    return out->count > 0;
+}
+
 static void reply_first(struct session *session, const struct scan_out *out)
 {
     struct decoder decoder = decoder_of(buf_bytes(out->names));
@@ -406,11 +476,17 @@ enum flow randomkey_command(struct session *session)
     enum err err = ERR_OK;
     out.names->len = 0;
     session_gate(session, database->lsn);
+    random_init(&random, random_seed());
+    uint64_t all_keys = database->keys + database->memory_keys;
+    bool in_range = all_keys > 0 && random_below(&random, all_keys) >= database->keys;
+    if (in_range && random_in_ranges(session, &random, &out)) {
+        reply_first(session, &out);
+        return FLOW_DONE;
+    }
     if (database->keys == 0 || scan->tries++ >= RANDOM_TRIES) {
         reply_null(&session->reply);
         return FLOW_DONE;
     }
-    random_init(&random, random_seed());
     if (scan->fetched && names_usable(session, scan, &err))
         show_rows(session, &all, buf_bytes(&scan->fetch.rows), &out);
     if (err != ERR_OK) {

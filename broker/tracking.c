@@ -315,7 +315,7 @@ static bool changed_meanwhile(const struct tracking_client *client, struct bytes
     struct object *object;
     if (keyspace_find(keyspace, session->db, key, &object) != ERR_OK)
         return true;
-    return keyspace_gate(keyspace, session->db, object) >= client->waited_lsn;
+    return object->in_memory || keyspace_gate(keyspace, session->db, object) >= client->waited_lsn;
 }
 
 static void remember_reads(struct tracking_client *client)
@@ -397,6 +397,9 @@ void tracking_changed(struct broker *broker, const struct op *op)
         change_all(tracking);
         return;
     }
+    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED || op->kind == OP_RANGE_SET ||
+        op->kind == OP_RANGE_DELETE) /* the server's own notes, and rules */
+        return;
     change(tracking, op->key);
     if (op->kind == OP_RENAME)
         change(tracking, op->key2);

@@ -7,11 +7,13 @@ void catalog_init(struct catalog *catalog, uint32_t count, uint64_t hash_seed)
 {
     *catalog = (struct catalog){.hash_seed = hash_seed, .next_feed = 1, .next_space = 1};
     catalog_grow(catalog, count);
+    key_ranges_init(&catalog->ranges);
 }
 
 void catalog_deinit(struct catalog *catalog)
 {
     mem_free(catalog->databases);
+    key_ranges_deinit(&catalog->ranges);
     *catalog = (struct catalog){0};
 }
 
@@ -28,6 +30,7 @@ void catalog_copy(struct catalog *to, const struct catalog *from)
 {
     *to = *from;
     to->databases = mem_copy(from->databases, from->count * sizeof(struct database));
+    key_ranges_copy(&to->ranges, &from->ranges);
 }
 
 void catalog_encode(struct buf *out, const struct catalog *catalog)
@@ -41,10 +44,12 @@ void catalog_encode(struct buf *out, const struct catalog *catalog)
     for (uint32_t i = 0; i < catalog->count; i++) {
         buf_put_varint(out, catalog->databases[i].space);
         buf_put_varint(out, catalog->databases[i].keys);
+        buf_put_varint(out, catalog->databases[i].expires);
     }
+    key_ranges_encode(out, &catalog->ranges);
 }
 
-static enum err decode_databases(struct decoder *decoder, struct catalog *catalog)
+static enum err decode_databases(struct decoder *decoder, uint16_t format, struct catalog *catalog)
 {
     uint64_t count = decoder_varint(decoder);
     if (decoder->failed || count > CATALOG_DATABASES_MAX)
@@ -55,11 +60,17 @@ static enum err decode_databases(struct decoder *decoder, struct catalog *catalo
     for (uint32_t i = 0; i < count; i++) {
         uint64_t space = decoder_varint(decoder);
         uint64_t keys = decoder_varint(decoder);
-        if (decoder->failed || space == 0 || space >= next_space)
+        uint64_t expires = format > 1 ? decoder_varint(decoder) : 0;
+        if (decoder->failed || space == 0 || space >= next_space || expires > keys)
             return ERR_CORRUPT;
-        catalog->databases[i] = (struct database){.space = (uint32_t)space, .keys = keys};
+        catalog->databases[i] =
+            (struct database){.space = (uint32_t)space, .keys = keys, .expires = expires};
     }
-    return decoder_left(decoder) == 0 ? ERR_OK : ERR_CORRUPT;
+    if (format == 1) {
+        key_ranges_init(&catalog->ranges);
+        return decoder_left(decoder) == 0 ? ERR_OK : ERR_CORRUPT;
+    }
+    return key_ranges_decode(decoder_take(decoder, decoder_left(decoder)), &catalog->ranges);
 }
 
 enum err catalog_decode(struct bytes row, struct catalog *out)
@@ -75,7 +86,7 @@ enum err catalog_decode(struct bytes row, struct catalog *out)
     if (decoder.failed || format == 0 || next_space > UINT32_MAX)
         return ERR_CORRUPT;
     catalog.next_space = (uint32_t)next_space;
-    enum err err = decode_databases(&decoder, &catalog);
+    enum err err = decode_databases(&decoder, format, &catalog);
     if (err != ERR_OK) {
         catalog_deinit(&catalog);
         return err;

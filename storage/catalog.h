@@ -5,12 +5,16 @@
  * the fold got.
  *
  *   catalog row = format u16 | fold LSN u64 | hash seed u64 | next feed varint | next space varint
- * | databases varint | (space varint | keys varint)... */
+ * | databases varint | (space varint | keys varint | expiring keys varint)... | rules
+ * (key_ranges.h)
+ *
+ * Rows of format 1 have neither counts of expiring keys nor rules. */
 #ifndef WEIR_STORAGE_CATALOG_H
 #define WEIR_STORAGE_CATALOG_H
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "storage/key_ranges.h"
 
 /* Of everything in ranges. Raised when a reader of the older format would go wrong;
  * storage/FORMAT.md has the rule for upgrades. */
@@ -22,10 +26,14 @@
 struct database {
     uint32_t space;
     uint64_t keys;
+    uint64_t expires; /* of them, those that have a time of expiry */
     /* Not stored: of the last change of which keys there are, and of the last swap, which changes
      * what every key names. */
     uint64_t lsn;
     uint64_t swap_lsn;
+    /* Not stored: the same counts of the memory store, which the others leave out. */
+    uint64_t memory_keys;
+    uint64_t memory_expires;
 };
 
 struct catalog {
@@ -35,6 +43,7 @@ struct catalog {
     uint32_t next_space;
     uint32_t count;
     struct database *databases; /* owned */
+    struct key_ranges ranges;   /* in which store keys live */
 };
 
 /* A new catalog of `count` empty databases. */

@@ -24,15 +24,25 @@ void dirty_deinit(struct dirty *dirty)
     catalog_deinit(&dirty->catalog);
 }
 
+static void ref(const struct object_state *state)
+{
+    if (state->type == OBJECT_FEED)
+        feed_ref(state->feed);
+    else if (state->type == OBJECT_STRING)
+        value_ref(state->value);
+    else if (state->type == OBJECT_HASH)
+        hash_ref(state->hash);
+}
+
 static void turn(struct object *object, uint8_t side)
 {
     uint8_t old = object->side;
     object->states[side] = object->states[old];
     object->side = side;
     if (list_empty(&object->links[old]))
-        object->states[old] = (struct object_state){OBJECT_NONE, NULL};
-    else if (object->states[side].feed != NULL)
-        feed_ref(object->states[side].feed);
+        object->states[old] = (struct object_state){.type = OBJECT_NONE};
+    else
+        ref(&object->states[side]);
 }
 
 void dirty_touch(struct dirty *dirty, struct object *object, uint8_t side)
@@ -109,10 +119,8 @@ static void drop_groups(struct dirty *dirty, struct feed *feed, uint8_t side)
         dirty_forget_groups(dirty, feed->groups, side);
 }
 
-void dirty_drop(struct dirty *dirty, struct object *object, uint8_t side)
+static void drop_feed(struct dirty *dirty, struct feed *feed, uint8_t side)
 {
-    struct feed *feed = object_feed(object);
-    CHECK(feed != NULL && object->side == side);
     bool stored = feed->on_disk || feed->side != side;
     if (stored)
         buf_add(&dirty->dropped_feeds, &feed->home, sizeof(feed->home));
@@ -120,8 +128,15 @@ void dirty_drop(struct dirty *dirty, struct object *object, uint8_t side)
         buf_add(&dirty->dropped_delayed, &feed->home, sizeof(feed->home));
     drop_groups(dirty, feed, side);
     feed->dropped = true;
-    *object_state(object) = (struct object_state){OBJECT_NONE, NULL};
-    feed_unref(feed);
+}
+
+void dirty_drop(struct dirty *dirty, struct object *object, uint8_t side)
+{
+    struct feed *feed = object_feed(object);
+    CHECK(object_type(object) != OBJECT_NONE && object->side == side);
+    if (feed != NULL)
+        drop_feed(dirty, feed, side);
+    object_state_clear(object_state(object));
 }
 
 bool dirty_release(struct dirty *dirty, struct object *object, uint8_t side)
@@ -130,13 +145,11 @@ bool dirty_release(struct dirty *dirty, struct object *object, uint8_t side)
     list_remove(&object->links[side]);
     dirty->count--;
     object->persisted = state->type != OBJECT_NONE;
-    if (state->feed != NULL)
+    if (state->type == OBJECT_FEED)
         feed_folded(state->feed, side);
     if (object->side == side)
         return true;
-    if (state->feed != NULL)
-        feed_unref(state->feed);
-    *state = (struct object_state){OBJECT_NONE, NULL};
+    object_state_clear(state);
     return false;
 }
 

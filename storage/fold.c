@@ -77,7 +77,7 @@ static size_t collect(const struct dirty *dirty, uint8_t side, struct item *item
     size_t n = 0;
     for (struct list *link = dirty->objects.next; link != &dirty->objects; link = link->next) {
         const struct object *object = container_of(link, struct object, links[side]);
-        const struct feed *feed = object->states[side].feed;
+        const struct feed *feed = object_state_feed(&object->states[side]);
         items[n++] = (struct item){place_of(object->space, object->slot, KEY_OBJECT),
                                    object->node.hash, object, NULL};
         if (feed != NULL)
@@ -275,7 +275,8 @@ static void write_dropped(struct fold *fold, const struct dirty *dirty)
 
 static enum err write_item(struct fold *fold, const struct item *item)
 {
-    const struct feed *feed = item->object != NULL ? item->object->states[fold->side].feed : NULL;
+    const struct feed *feed =
+        item->object != NULL ? object_state_feed(&item->object->states[fold->side]) : NULL;
     switch ((enum key_kind)(item->place & 0xff)) {
     case KEY_OBJECT:
         write_object(fold, item->object);

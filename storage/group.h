@@ -69,6 +69,7 @@ struct group {
     struct list links[2]; /* in a side's dirty list; empty when not */
     struct group_state states[2];
     struct chunk_shelf shelf; /* some of the blocks on disk */
+    uint64_t edits;           /* changes so far */
     uint64_t oldest_ms;       /* nothing pending was delivered before; 0: not known */
     uint32_t name_len;
     char name[];

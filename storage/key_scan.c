@@ -1,5 +1,7 @@
 #include "storage/key_scan.h"
 
+#include "storage/object.h"
+
 static uint64_t place_of(const struct object_key *key)
 {
     return (uint64_t)key->slot << KEY_HASH_BITS | key->hash >> (64 - KEY_HASH_BITS);
@@ -43,6 +45,11 @@ static enum err find_row(struct scan *scan, uint64_t *place, struct object_key *
     return ERR_END;
 }
 
+static struct bytes row_head(struct bytes value)
+{
+    return bytes_of(value.data, value.len < OBJECT_ROW_HEAD_MAX ? value.len : OBJECT_ROW_HEAD_MAX);
+}
+
 static enum err add_rows(struct scan *scan, uint64_t *place, size_t count)
 {
     size_t added = 0;
@@ -57,7 +64,7 @@ static enum err add_rows(struct scan *scan, uint64_t *place, size_t count)
         *place = at;
         struct bytes value = ranges_iter_value(scan->iter);
         buf_put_bytes(scan->rows, row.name);
-        buf_put_bytes(scan->rows, bytes_of(value.data, value.len > 0 ? 1 : 0));
+        buf_put_bytes(scan->rows, row_head(value));
         added++;
         err = ranges_iter_next(scan->iter);
         if (err == ERR_OK)

@@ -10,7 +10,8 @@
 
 #define KEY_PLACE_END (UINT64_C(1) << 62)
 
-/* Adds to `rows`, each as buf_put_bytes: name, then the row's type byte; at least `count` names
+/* Adds to `rows`, each as buf_put_bytes: name, then the head of the row
+ * (OBJECT_ROW_HEAD_MAX bytes of it, as far as it is so long); at least `count` names
  * when there are so many at or after *place. *place moves to where the next call goes on;
  * KEY_PLACE_END: all were seen. On an error nothing has changed. */
 MUST_CHECK enum err key_scan(struct ranges *ranges, enum tier tier, uint32_t space, uint64_t *place,

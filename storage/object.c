@@ -7,43 +7,98 @@
 /* What a feed may have beside its counters, by the tag in its row. */
 enum extra { EXTRA_UPKEEP = 1, EXTRA_GROUPS = 2 };
 
+#include <assert.h>
+
 uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name)
 {
     return hash_bytes(name, seed + space);
 }
 
-struct object *object_create(uint32_t space, uint64_t hash, struct bytes name, uint8_t side)
+/* What a row's type byte has when a time of expiry follows. */
+#define ROW_EXPIRES 0x80u
+
+static_assert(sizeof(struct object_state) == 16, "small keys are small");
+static_assert(offsetof(struct object, states[1]) == 48, "small keys are small");
+
+static struct object *make(size_t head, uint32_t space, uint64_t hash, struct bytes name)
 {
     CHECK(name.len <= UINT32_MAX);
-    struct object *object = mem_zalloc(sizeof(*object) + name.len);
+    struct object *object = mem_alloc(head + name.len);
+    memset(object, 0, head);
     object->node.hash = hash;
     object->space = space;
-    object->slot = key_slot(name);
-    object->side = side;
     object->name_len = (uint32_t)name.len;
     if (name.len > 0)
-        memcpy(object->name, name.data, name.len);
+        memcpy((char *)object + head, name.data, name.len);
+    return object;
+}
+
+struct object *object_create(uint32_t space, uint64_t hash, struct bytes name, uint8_t side)
+{
+    struct object *object = make(sizeof(*object), space, hash, name);
+    object->slot = key_slot(name);
+    object->side = side;
     list_init(&object->lru);
     list_init(&object->links[0]);
     list_init(&object->links[1]);
     return object;
 }
 
+struct object *object_create_small(uint32_t space, uint64_t hash, struct bytes name, uint16_t range)
+{
+    struct object *object = make(offsetof(struct object, states[1]), space, hash, name);
+    object->range = range;
+    object->in_memory = true;
+    return object;
+}
+
 void object_destroy(struct object *object)
 {
-    CHECK(list_empty(&object->links[0]) && list_empty(&object->links[1]) &&
-          list_empty(&object->lru));
-    for (int side = 0; side < 2; side++) {
-        if (object->states[side].feed != NULL)
-            feed_unref(object->states[side].feed);
+    object_state_clear(&object->states[0]);
+    if (!object->in_memory) {
+        CHECK(list_empty(&object->links[0]) && list_empty(&object->links[1]) &&
+              list_empty(&object->lru));
+        object_state_clear(&object->states[1]);
     }
     mem_free(object);
 }
 
+void object_state_clear(struct object_state *state)
+{
+    switch (state->type) {
+    case OBJECT_NONE:
+        break;
+    case OBJECT_FEED:
+        feed_unref(state->feed);
+        break;
+    case OBJECT_STRING:
+        value_unref(state->value);
+        break;
+    case OBJECT_HASH:
+        hash_unref(state->hash);
+        break;
+    }
+    *state = (struct object_state){.type = OBJECT_NONE};
+}
+
+size_t object_state_bytes(const struct object_state *state)
+{
+    switch (state->type) {
+    case OBJECT_NONE:
+        break;
+    case OBJECT_FEED:
+        return feed_bytes(state->feed);
+    case OBJECT_STRING:
+        return value_size(state->value);
+    case OBJECT_HASH:
+        return hash_size(state->hash);
+    }
+    return 0;
+}
+
 size_t object_bytes(const struct object *object)
 {
-    const struct feed *feed = object_feed(object);
-    return sizeof(*object) + object->name_len + (feed != NULL ? feed_bytes(feed) : 0);
+    return mem_usable(object) + object_state_bytes(&object->states[object->side]);
 }
 
 static void put_id(struct buf *out, struct id id)
@@ -110,12 +165,10 @@ static enum err take_extras(struct decoder *decoder, struct feed *feed)
     return err;
 }
 
-void object_row_encode(struct buf *out, const struct object_state *state, uint8_t side)
+static void encode_feed(struct buf *out, const struct feed *feed, uint8_t side)
 {
-    CHECK(state->type == OBJECT_FEED);
-    const struct feed_row *row = &state->feed->rows[side];
-    buf_put_u8(out, (uint8_t)state->type);
-    buf_put_varint(out, state->feed->home.feed);
+    const struct feed_row *row = &feed->rows[side];
+    buf_put_varint(out, feed->home.feed);
     put_id(out, row->last_id);
     put_id(out, row->first_id);
     put_id(out, row->max_deleted_id);
@@ -124,37 +177,121 @@ void object_row_encode(struct buf *out, const struct object_state *state, uint8_
     put_id(out, row->chunk_base);
     buf_put_varint(out, row->chunk_bytes);
     put_id(out, row->stored_id);
-    buf_put_varint(out, state->feed->home.slot);
+    buf_put_varint(out, feed->home.slot);
     put_extras(out, row, side);
 }
 
-enum err object_row_decode(struct object *object, struct bytes bytes)
+void object_row_encode(struct buf *out, const struct object_state *state, uint8_t side)
 {
-    struct decoder decoder = decoder_of(bytes);
-    uint8_t type = decoder_u8(&decoder);
-    struct chunk_home home = {.space = object->space, .feed = decoder_varint(&decoder)};
-    struct feed_row row = {.last_id = take_id(&decoder)};
-    row.first_id = take_id(&decoder);
-    row.max_deleted_id = take_id(&decoder);
-    row.length = decoder_varint(&decoder);
-    row.entries_added = decoder_varint(&decoder);
-    row.chunk_base = take_id(&decoder);
-    uint64_t chunk_bytes = decoder_varint(&decoder);
-    row.stored_id = take_id(&decoder);
-    uint64_t slot = decoder_varint(&decoder);
-    if (decoder.failed || type != OBJECT_FEED || chunk_bytes > UINT32_MAX || slot >= KEY_SLOTS)
+    buf_put_u8(out, (uint8_t)(state->type | (state->expiry_ms > 0 ? ROW_EXPIRES : 0)));
+    if (state->expiry_ms > 0)
+        buf_put_varint(out, state->expiry_ms);
+    switch (state->type) {
+    case OBJECT_NONE:
+        CHECK(false);
+        break;
+    case OBJECT_FEED:
+        encode_feed(out, state->feed, side);
+        break;
+    case OBJECT_STRING:
+        buf_add_bytes(out, value_bytes(state->value));
+        break;
+    case OBJECT_HASH:
+        hash_pack(out, state->hash);
+        break;
+    }
+}
+
+static enum err decode_feed(struct decoder *decoder, const struct object *object,
+                            struct object_state *out)
+{
+    struct chunk_home home = {.space = object->space, .feed = decoder_varint(decoder)};
+    struct feed_row row = {.last_id = take_id(decoder)};
+    row.first_id = take_id(decoder);
+    row.max_deleted_id = take_id(decoder);
+    row.length = decoder_varint(decoder);
+    row.entries_added = decoder_varint(decoder);
+    row.chunk_base = take_id(decoder);
+    uint64_t chunk_bytes = decoder_varint(decoder);
+    row.stored_id = take_id(decoder);
+    uint64_t slot = decoder_varint(decoder);
+    if (decoder->failed || chunk_bytes > UINT32_MAX ||
+        slot >= KEY_SLOTS)
         return ERR_CORRUPT;
     row.chunk_bytes = (uint32_t)chunk_bytes;
     home.slot = (uint16_t)slot;
     struct feed *feed = feed_create(home, object->side);
     feed->on_disk = true;
     feed->rows[feed->side] = row;
-    enum err err = take_extras(&decoder, feed);
+    enum err err = take_extras(decoder, feed);
     if (err != ERR_OK) {
         feed_unref(feed);
         return err;
     }
-    *object_state(object) = (struct object_state){OBJECT_FEED, feed};
+    out->feed = feed;
+    return ERR_OK;
+}
+
+static enum err decode_hash(struct bytes packed, struct object_state *out)
+{
+    struct hash *hash = hash_create();
+    enum err err = hash_unpack(hash, packed);
+    if (err == ERR_OK && hash->count == 0)
+        err = ERR_CORRUPT;
+    if (err == ERR_OK)
+        out->hash = hash;
+    else
+        hash_unref(hash);
+    return err;
+}
+
+/* Type and expiry; the decoder stands at what the type has. */
+static enum err decode_head(struct decoder *decoder, struct object_state *out)
+{
+    uint8_t first = decoder_u8(decoder);
+    uint64_t expiry_ms = (first & ROW_EXPIRES) != 0 ? decoder_varint(decoder) : 0;
+    enum object_type type = object_row_type(first);
+    if (decoder->failed || expiry_ms > OBJECT_EXPIRY_MAX || type > OBJECT_HASH)
+        return ERR_CORRUPT;
+    *out = (struct object_state){.type = type, .expiry_ms = expiry_ms & OBJECT_EXPIRY_MAX};
+    return ERR_OK;
+}
+
+uint64_t object_row_expiry(struct bytes row)
+{
+    struct decoder decoder = decoder_of(row);
+    struct object_state state;
+    return decode_head(&decoder, &state) == ERR_OK ? state.expiry_ms : 0;
+}
+
+enum err object_state_decode(struct object_state *state, struct bytes row)
+{
+    struct decoder decoder = decoder_of(row);
+    struct object_state decoded;
+    enum err err = decode_head(&decoder, &decoded);
+    if (err != ERR_OK)
+        return err;
+    struct bytes rest = decoder_take(&decoder, decoder_left(&decoder));
+    if (decoded.type == OBJECT_STRING && rest.len <= VALUE_BYTES_MAX)
+        decoded.value = value_create(rest);
+    else if (decoded.type != OBJECT_HASH || decode_hash(rest, &decoded) != ERR_OK)
+        return ERR_CORRUPT;
+    *state = decoded;
+    return ERR_OK;
+}
+
+enum err object_row_decode(struct object *object, struct bytes row)
+{
+    struct decoder decoder = decoder_of(row);
+    struct object_state decoded;
+    enum err err = decode_head(&decoder, &decoded);
+    if (err == ERR_OK && decoded.type == OBJECT_FEED)
+        err = decode_feed(&decoder, object, &decoded);
+    else if (err == ERR_OK)
+        err = object_state_decode(&decoded, row);
+    if (err != ERR_OK)
+        return err;
+    *object_state(object) = decoded;
     object->persisted = true;
     return ERR_OK;
 }

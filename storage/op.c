@@ -14,6 +14,11 @@ static unsigned fields_of(enum op_kind kind)
     return 0;
 }
 
+bool op_has_key(enum op_kind kind)
+{
+    return (fields_of(kind) & OP_KEY) != 0;
+}
+
 static char *put_bytes(char *at, struct bytes bytes)
 {
     at = encode_varint(at, bytes.len);

@@ -16,6 +16,10 @@
  * wait. */
 #define DIRTY_FACTOR_MAX 2
 
+/* The log may have so many times fold_bytes before it is folded, however little there is to write:
+ * what is overwritten again and again makes a long log and few rows. */
+#define LOG_FACTOR_MAX 4
+
 /* The open record is left to grow for no more than so many bytes and turns: a wait that is far
  * below a sync's time. */
 #define HAND_OVER_BYTES    ((size_t)256 << 10)
@@ -40,6 +44,7 @@ struct store {
     unsigned settling_turns; /* that it has been left to grow */
     uint64_t next_lsn;       /* of the open record */
     uint64_t durable_lsn;
+    uint64_t log_bytes; /* of records since the last seal */
     enum err failure;
 
     struct dirty sides[2];
@@ -144,6 +149,7 @@ static void seal(struct store *store)
 {
     struct dirty *dirty = &store->sides[store->side];
     store->fold_sealed = store->fold_asked;
+    store->log_bytes = 0;
     store->catalog.fold_lsn = store->next_lsn - 1;
     catalog_copy(&dirty->catalog, &store->catalog);
     store->side ^= 1;
@@ -153,7 +159,7 @@ static void seal(struct store *store)
 /* Delayed entries may be many to one object: true when the object's are let go of. */
 static bool release_upkeep(const struct object *object, uint8_t side)
 {
-    const struct feed *feed = object->states[side].feed;
+    const struct feed *feed = object_state_feed(&object->states[side]);
     return feed == NULL || upkeep_folded(feed_upkeep(feed), side, RELEASE_PER_TURN);
 }
 
@@ -365,6 +371,7 @@ static void hand_over(struct store *store)
 {
     if (store->record.len == 0 || committer_busy(store->committer))
         return;
+    store->log_bytes += store->record.len;
     committer_submit(store->committer, store->next_lsn, &store->record);
     store->next_lsn++;
 }
@@ -372,7 +379,9 @@ static void hand_over(struct store *store)
 static bool wants_fold(const struct store *store)
 {
     const struct dirty *dirty = &store->sides[store->side];
-    return dirty->bytes >= store->options.fold_bytes || store->fold_asked > store->fold_sealed;
+    return dirty->bytes >= store->options.fold_bytes ||
+           store->log_bytes >= LOG_FACTOR_MAX * store->options.fold_bytes ||
+           store->fold_asked > store->fold_sealed;
 }
 
 static void submit_fold(struct store *store)

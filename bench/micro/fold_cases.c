@@ -22,7 +22,8 @@ static void add_feed(unsigned number, unsigned entries)
     struct bytes key = bytes_of(name, (size_t)len);
     struct object *object = object_create(1, object_hash(1, 1, key), key, SIDE);
     struct chunk_home home = {.space = 1, .slot = object->slot, .feed = number + 1};
-    *object_state(object) = (struct object_state){OBJECT_FEED, feed_create(home, SIDE)};
+    *object_state(object) =
+        (struct object_state){.type = OBJECT_FEED, .feed = feed_create(home, SIDE)};
     dirty_touch(&dirty, object, SIDE);
     buf_init(&fields);
     micro_add_fields(&fields);

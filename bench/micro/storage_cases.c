@@ -287,12 +287,12 @@ static void row_set_up(void)
 {
     feed_set_up();
     run_feed_append(1000);
-    object_row_encode(&bytes, &(struct object_state){OBJECT_FEED, feed}, 0);
+    object_row_encode(&bytes, &(struct object_state){.type = OBJECT_FEED, .feed = feed}, 0);
 }
 
 static void run_row_encode(uint64_t count)
 {
-    struct object_state state = {OBJECT_FEED, feed};
+    struct object_state state = {.type = OBJECT_FEED, .feed = feed};
     for (uint64_t i = 0; i < count; i++) {
         bytes.len = 0;
         object_row_encode(&bytes, &state, 0);

@@ -12,6 +12,10 @@ function sameKind(weir, redis) {
         weir.value instanceof ReplyError === redis.value instanceof ReplyError;
 }
 
+function sortedWords(raw) {
+    return raw.toString('latin1').split('\r\n').sort();
+}
+
 function without(value, names) {
     if (value === null || value instanceof ReplyError) return value;
     return [...asMap(value)].filter(([name]) => !names.includes(name));
@@ -128,6 +132,60 @@ export const DIFFERENCES = [
             ? Number.isInteger(weir.value) : weir.raw.equals(redis.raw)),
     },
     {
+        name: 'times of expiry',
+        reason: 'time passes between the two replies, and between setting on the one and the other',
+        applies: (name) => ['ttl', 'pttl', 'expiretime', 'pexpiretime'].includes(name),
+        agrees: ({ args, weir, redis }) => weir.value > 0 && redis.value > 0 &&
+            Math.abs(Number(weir.value) - Number(redis.value)) <= (/^p/i.test(args[0]) ? 2000 : 2),
+    },
+    {
+        name: 'times of expiry in thirty million years',
+        reason: 'the last one that can be told here is 2^60 - 1 milliseconds',
+        applies: (name) => ['ttl', 'pttl', 'expiretime', 'pexpiretime'].includes(name),
+        agrees: ({ weir, redis }) => Number(weir.value) > 1e15 && Number(redis.value) > 1e15,
+    },
+    {
+        name: 'HSCAN, cursors',
+        reason: 'they belong to the hash table; a small hash comes whole',
+        applies: (name, args) => name === 'hscan',
+        agrees: ({ args, weir, redis }) => Array.isArray(redis.value) &&
+            Array.isArray(weir.value) && (args[2] !== '0' || redis.value[0] !== '0'),
+    },
+    {
+        name: 'HRANDFIELD',
+        reason: 'which one is chance',
+        applies: (name, args) => name === 'hrandfield' && args.length === 2,
+        agrees: ({ weir, redis }) => typeof weir.value === 'string' &&
+            typeof redis.value === 'string',
+    },
+    {
+        name: 'hashes, the order of fields',
+        reason: 'Redis keeps it only as long as a hash is small; here it is kept always',
+        applies: (name) => ['hgetall', 'hkeys', 'hvals', 'hrandfield', 'hscan'].includes(name),
+        agrees: ({ weir, redis }) => isDeepStrictEqual(sortedWords(weir.raw),
+            sortedWords(redis.raw)),
+    },
+    {
+        name: 'values that are too long',
+        reason: 'the longest is 256 MB here, whatever proto-max-bulk-len says',
+        applies: (name) => name === 'setrange' || name === 'append',
+        agrees: ({ weir, redis }) => [weir, redis].every(({ value }) =>
+            value?.message?.startsWith('ERR string exceeds maximum allowed size')),
+    },
+    {
+        name: 'OBJECT ENCODING of a hash',
+        reason: 'Redis does not go back to its small form when the long fields are gone',
+        applies: (name, args) => name === 'object' && args[1]?.toLowerCase() === 'encoding',
+        agrees: ({ weir, redis }) => weir.value === 'listpack' && redis.value === 'hashtable',
+    },
+    {
+        name: 'OBJECT ENCODING of a string',
+        reason: 'here it is told by the value; that it was edited is forgotten when it leaves memory',
+        applies: (name, args) => name === 'object' && args[1]?.toLowerCase() === 'encoding',
+        agrees: ({ weir, redis }) => [weir, redis].every(({ value }) =>
+            ['int', 'embstr', 'raw'].includes(value)),
+    },
+    {
         name: 'KEYS, the order',
         reason: 'keys have no order',
         applies: (name) => name === 'keys',
@@ -153,7 +211,8 @@ export const DIFFERENCES = [
     {
         name: 'SCAN, cursors that are no numbers',
         reason: 'Redis 7.0 takes an empty one for 0 and wraps negative ones around',
-        applies: (name, args) => name === 'scan' && args.length > 1 && !isCursor(args[1]),
+        applies: (name, args) => (name === 'scan' && args.length > 1 && !isCursor(args[1])) ||
+            (name === 'hscan' && args.length > 2 && !isCursor(args[2])),
         agrees: ({ weir }) => weir.raw.toString() === '-ERR invalid cursor\r\n',
     },
     {

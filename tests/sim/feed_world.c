@@ -139,7 +139,7 @@ void feed_world_create(struct feed_world *world, struct feed_key *key)
     struct chunk_home home = {SPACE, key->object->slot, world->next_feed++};
     struct feed *feed = feed_create(home, world->side);
     feed->shelf.cache = &world->cache;
-    *object_state(key->object) = (struct object_state){OBJECT_FEED, feed};
+    *object_state(key->object) = (struct object_state){.type = OBJECT_FEED, .feed = feed};
     model_clear(&key->now);
     key->now.exists = true;
 }
@@ -232,7 +232,7 @@ void feed_world_rename(struct feed_world *world, struct feed_key *from, struct f
     touch_feed(world, from);
     touch(world, to);
     *object_state(to->object) = *object_state(from->object);
-    *object_state(from->object) = (struct object_state){OBJECT_NONE, NULL};
+    *object_state(from->object) = (struct object_state){.type = OBJECT_NONE};
     struct feed_model model = to->now;
     to->now = from->now;
     from->now = model;

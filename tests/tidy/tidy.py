@@ -21,7 +21,8 @@ MAY_SEE = {
     "broker": PRODUCT,
 }
 VALUES_ONLY = ["cache", "pubsub"]
-STORAGE_VALUES = ["entry", "feed", "group", "id", "id_set", "key", "object", "op", "tail"]
+STORAGE_VALUES = ["entry", "feed", "group", "hash", "id", "id_set", "key", "key_ranges", "object",
+                  "op", "tail", "value"]
 
 # Third parties, and the files that may know them.
 THIRD_PARTIES = [

@@ -31,7 +31,7 @@ static struct feed *make_feed(uint8_t side)
 {
     dirty_touch(&sides[side], object, side);
     struct feed *feed = feed_create((struct chunk_home){1, object->slot, 9}, side);
-    *object_state(object) = (struct object_state){OBJECT_FEED, feed};
+    *object_state(object) = (struct object_state){.type = OBJECT_FEED, .feed = feed};
     return feed;
 }
 

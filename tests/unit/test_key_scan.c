@@ -94,13 +94,13 @@ static size_t check_rows(const struct scan_case *test, struct bytes rows, bool *
     size_t count = 0;
     while (decoder_left(&decoder) > 0) {
         struct bytes name = decoder_bytes(&decoder);
-        struct bytes type = decoder_bytes(&decoder);
+        struct bytes head = decoder_bytes(&decoder);
         assert_false(decoder.failed);
         assert_true(name.len > 1 && name.data[0] == 'n');
         uint64_t i;
         assert_true(bytes_to_u64(bytes_of(name.data + 1, name.len - 1), &i) && i < test->count);
-        assert_int_equal(type.len, 1);
-        assert_int_equal((unsigned char)type.data[0], i % 200 + 1);
+        assert_int_equal(head.len, 2);
+        assert_int_equal((unsigned char)head.data[0], i % 200 + 1);
         assert_false(seen[i]);
         seen[i] = true;
         assert_true(test->places[i] >= from && test->places[i] < to);

@@ -124,7 +124,7 @@ static struct object *make_dirty(struct store_case *test)
     uint8_t side = store_side(test->store);
     struct object *object = object_create(1, test->object_count, bytes_of(name, (size_t)len), side);
     struct feed *feed = feed_create((struct chunk_home){1, object->slot, 1}, side);
-    *object_state(object) = (struct object_state){OBJECT_FEED, feed};
+    *object_state(object) = (struct object_state){.type = OBJECT_FEED, .feed = feed};
     dirty_touch(store_dirty(test->store), object, side);
     test->objects[test->object_count++] = object;
     return object;

@@ -49,7 +49,8 @@ static struct object *insert(uint32_t space, uint32_t number)
 static void give_feed(struct object *object)
 {
     struct chunk_home home = {object->space, object->slot, 1};
-    *object_state(object) = (struct object_state){OBJECT_FEED, feed_create(home, 0)};
+    *object_state(object) =
+        (struct object_state){.type = OBJECT_FEED, .feed = feed_create(home, 0)};
 }
 
 static void an_object_is_found_by_namespace_and_name(void **state)

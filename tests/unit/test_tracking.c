@@ -16,7 +16,7 @@ static struct buf pushed[SESSIONS];
 static int running; /* which session's command runs; -1: none */
 static int gone;    /* which session is not there any more; -1: all are */
 
-static struct object *object; /* of every key */
+static struct object object; /* of every key */
 static uint64_t gate;         /* of every key */
 static uint64_t last;         /* LSN */
 
@@ -61,7 +61,7 @@ enum err keyspace_find(struct keyspace *keyspace, unsigned db, struct bytes key,
     (void)keyspace;
     (void)db;
     (void)key;
-    *out = object;
+    *out = &object;
     return ERR_OK;
 }
 

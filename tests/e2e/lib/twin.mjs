@@ -11,7 +11,10 @@ const HISTORY_SHOWN = 40;
 const SHOWN_MAX = 1200;
 
 const READS = new Set(['xlen', 'xrange', 'xrevrange', 'xread', 'xinfo', 'exists', 'type', 'keys',
-    'dbsize', 'scan', 'xpending', 'randomkey', 'object', 'memory', 'ping', 'echo']);
+    'dbsize', 'scan', 'xpending', 'randomkey', 'object', 'memory', 'ping', 'echo', 'get', 'mget', 'strlen',
+    'getrange', 'substr', 'getbit', 'bitcount', 'bitpos', 'lcs', 'ttl', 'pttl', 'expiretime',
+    'pexpiretime', 'hget', 'hmget', 'hgetall', 'hkeys', 'hvals', 'hlen', 'hexists', 'hstrlen',
+    'hrandfield', 'hscan']);
 const TOUCHES_ALL = new Set(['flushdb', 'flushall', 'swapdb', 'select', '(restart)']);
 
 export class Twin {
@@ -134,10 +137,18 @@ export class Twin {
                 await this.run(index, ['SELECT', String(other)]);
                 await this.run(index, ['DBSIZE']);
                 const keys = await this.run(index, ['KEYS', '*']);
-                for (const key of keys.sort()) await this.compareFeed(index, key);
+                for (const key of keys.sort()) await this.compareKey(index, key);
             }
             await this.run(index, ['SELECT', String(db)]);
         }
+    }
+
+    async compareKey(index, key) {
+        const type = await this.run(index, ['TYPE', key]);
+        await this.run(index, ['PEXPIRETIME', key]);
+        if (type === 'stream') await this.compareFeed(index, key);
+        if (type === 'string') await this.run(index, ['GET', key]);
+        if (type === 'hash') await this.run(index, ['HGETALL', key]);
     }
 
     async compareFeed(index, key) {

@@ -1,0 +1,244 @@
+/* RANGE.*: in which store keys live, by database and prefix. Weir's own. */
+#include "base/alloc.h"
+#include "base/check.h"
+#include "broker/access.h"
+#include "broker/broker_internal.h"
+#include "broker/eviction.h"
+#include "broker/families.h"
+#include "broker/options.h"
+#include "broker/range_change.h"
+#include "broker/range_rules.h"
+
+/* Names read from disk at a time, and how often it is begun again when folds or other changes have
+ * come between. */
+#define NAMES_SLICE 5000
+#define TRIES_MAX   10
+
+/* ---- changes ---- */
+
+struct range_work {
+    struct work work;
+    struct range_change change;
+    bool begun; /* the change is initialized */
+    bool fetched;
+    struct fetch fetch;
+    unsigned tries;
+};
+
+static void range_work_destroy(struct work *work)
+{
+    struct range_work *range = container_of(work, struct range_work, work);
+    if (range->begun)
+        range_change_deinit(&range->change);
+    fetch_deinit(&range->fetch);
+    mem_free(range);
+}
+
+static struct range_work *range_work_of(struct session *session)
+{
+    if (session->work == NULL) {
+        struct range_work *range = mem_zalloc(sizeof(*range));
+        range->work.destroy = range_work_destroy;
+        fetch_init(&range->fetch);
+        session->work = &range->work;
+    }
+    return container_of(session->work, struct range_work, work);
+}
+
+/* False: replied. */
+static bool begin(struct session *session, struct range_work *range, const struct key_range *rule,
+                  bool deletes)
+{
+    if (range->begun)
+        range_change_deinit(&range->change);
+    enum err err = range_change_init(&range->change, &session->broker->keyspace, rule, deletes);
+    range->begun = err == ERR_OK;
+    range->fetched = false;
+    range->tries++;
+    if (err == ERR_FULL)
+        reply_error(&session->reply, "ERR there are %u range rules already", KEY_RANGES_MAX);
+    else if (err == ERR_NOT_FOUND)
+        reply_error(&session->reply, "ERR no such range rule");
+    else if (err != ERR_OK)
+        reply_error(&session->reply, "ERR the rule for all databases and the empty prefix stays");
+    return err == ERR_OK;
+}
+
+static void read_names(struct session *session, struct range_work *range)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    fetch_reset(&range->fetch);
+    range->fetch.ranges = store_ranges(keyspace->store);
+    range->fetch.kind = FETCH_KEYS;
+    range->fetch.space = keyspace_database(keyspace, range->change.db)->space;
+    range->fetch.place = range->change.place;
+    range->fetch.rows_max = NAMES_SLICE;
+    range->fetched = true;
+    access_read(session, &range->fetch);
+}
+
+/* Takes the names that were read. False: replied. */
+static bool take_names(struct session *session, struct range_work *range, bool *hit)
+{
+    if (!range->fetched)
+        return true;
+    range->fetched = false;
+    if (range->fetch.err != ERR_OK) {
+        access_error(session, range->fetch.err);
+        return false;
+    }
+    *hit = range_change_hits_rows(&range->change, buf_bytes(&range->fetch.rows));
+    range->change.place = range->fetch.place;
+    return true;
+}
+
+static enum flow refuse(struct session *session)
+{
+    reply_error(&session->reply, "ERR the range has keys, which would change their store");
+    return FLOW_DONE;
+}
+
+static enum flow change(struct session *session, const struct key_range *rule, bool deletes)
+{
+    struct range_work *range = range_work_of(session);
+    bool hit = false;
+    if (!range->begun && !begin(session, range, rule, deletes))
+        return FLOW_DONE;
+    while (!range_change_current(&range->change)) {
+        if (range->tries == TRIES_MAX) {
+            reply_error(&session->reply, "ERR too much is being written, try again");
+            return FLOW_DONE;
+        }
+        if (!begin(session, range, rule, deletes))
+            return FLOW_DONE;
+    }
+    if (!take_names(session, range, &hit))
+        return FLOW_DONE;
+    if (hit || range_change_hits_memory(&range->change))
+        return refuse(session);
+    if (range_change_reads(&range->change)) {
+        read_names(session, range);
+        return FLOW_WAIT;
+    }
+    session_gate(session, range_change_write(&range->change));
+    eviction_budgets_changed(session->broker);
+    reply_status(&session->reply, "OK");
+    return FLOW_DONE;
+}
+
+static bool parse_rule(struct session *session, size_t words, struct key_range *out)
+{
+    const struct options *options = broker_options(session->broker);
+    struct buf why;
+    buf_init(&why);
+    enum err err = range_rule_parse(session->argv + 1, words,
+                                    range_rules_policy(options->maxmemory_policy), out, &why);
+    if (err != ERR_OK)
+        reply_error(&session->reply, "ERR %.*s", (int)why.len, why.data);
+    buf_deinit(&why);
+    if (err == ERR_OK && out->db != KEY_RANGE_ALL && out->db >= (uint64_t)options->databases) {
+        reply_error(&session->reply, "ERR DB index is out of range");
+        return false;
+    }
+    return err == ERR_OK;
+}
+
+static enum flow range_set_command(struct session *session)
+{
+    struct key_range rule;
+    if (!parse_rule(session, session->argc - 1, &rule))
+        return FLOW_DONE;
+    return change(session, &rule, false);
+}
+
+static enum flow range_del_command(struct session *session)
+{
+    const struct bytes words[] = {session->argv[1], session->argv[2], BYTES("durable")};
+    struct key_range rule;
+    struct buf why;
+    buf_init(&why);
+    enum err err = range_rule_parse(words, 3, POLICY_NO_EVICTION, &rule, &why);
+    if (err != ERR_OK)
+        reply_error(&session->reply, "ERR %.*s", (int)why.len, why.data);
+    buf_deinit(&why);
+    return err == ERR_OK ? change(session, &rule, true) : FLOW_DONE;
+}
+
+/* ---- what there is ---- */
+
+static void reply_pair(struct session *session, const char *name, uint64_t value)
+{
+    reply_bulk_string(&session->reply, name);
+    reply_integer(&session->reply, (int64_t)value);
+}
+
+/* Keys of a durable range are not counted by rule: null. */
+static void reply_rule(struct session *session, const struct key_range *rule)
+{
+    struct reply *reply = &session->reply;
+    const struct memory *memory = &session->broker->keyspace.memory;
+    const struct memory_range *range = &memory->ranges[rule->id];
+    bool in_memory = rule->store == STORE_MEMORY;
+    reply_map(reply, 11);
+    reply_bulk_string(reply, "db");
+    if (rule->db == KEY_RANGE_ALL)
+        reply_bulk_string(reply, "*");
+    else
+        reply_integer(reply, rule->db);
+    reply_bulk_string(reply, "prefix");
+    reply_bulk(reply, key_range_prefix(rule));
+    reply_bulk_string(reply, "store");
+    reply_bulk_string(reply, key_store_name(rule->store));
+    reply_pair(session, "maxmemory", rule->bytes_max);
+    reply_bulk_string(reply, "policy");
+    reply_bulk_string(reply, in_memory ? key_policy_name(rule->policy) : "");
+    reply_bulk_string(reply, "keys");
+    if (in_memory)
+        reply_integer(reply, (int64_t)range->map.count);
+    else
+        reply_null(reply);
+    reply_bulk_string(reply, "bytes");
+    if (in_memory)
+        reply_integer(reply, (int64_t)memory_range_bytes(memory, rule->id));
+    else
+        reply_null(reply);
+    reply_pair(session, "hits", range->hits);
+    reply_pair(session, "misses", range->misses);
+    reply_pair(session, "evictions", range->evictions);
+    reply_pair(session, "expirations", range->expirations);
+}
+
+static enum flow range_list_command(struct session *session)
+{
+    const struct key_ranges *ranges = &store_catalog(session->broker->store)->ranges;
+    reply_array(&session->reply, ranges->count);
+    for (uint32_t i = 0; i < ranges->count; i++)
+        reply_rule(session, &ranges->rules[i]);
+    return FLOW_DONE;
+}
+
+static enum flow range_of_command(struct session *session)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    reply_rule(session, keyspace_range(keyspace, session->db, session->argv[1]));
+    return FLOW_DONE;
+}
+
+/* ---- rows ---- */
+
+#define RANGE_ROW(name, run, arity, flags, complexity, summary)                                    \
+    {                                                                                              \
+        name, run, arity, flags, 0, 0, 0, "server", "1.0.0", complexity, summary, NULL             \
+    }
+
+const struct command_row range_commands[] = {
+    RANGE_ROW("range.del", range_del_command, 3, COMMAND_WRITE | COMMAND_ADMIN,
+              "O(N), N keys of the databases", "Deletes a range rule"),
+    RANGE_ROW("range.list", range_list_command, 1, COMMAND_READONLY, "O(N), N rules",
+              "All range rules, with their keys, bytes, hits, misses and evictions"),
+    RANGE_ROW("range.of", range_of_command, 2, COMMAND_READONLY | COMMAND_FAST, "O(N), N rules",
+              "The range rule that a key is under"),
+    RANGE_ROW("range.set", range_set_command, -4, COMMAND_WRITE | COMMAND_ADMIN,
+              "O(N), N keys of the databases", "Says in which store keys with a prefix live"),
+    {.name = NULL},
+};

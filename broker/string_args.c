@@ -1,0 +1,93 @@
+#include "broker/string_args.h"
+
+#include "broker/broker.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Longest text that is read as a number with a fraction. */
+#define FLOAT_DIGITS_MAX 5000
+
+bool time_form_of(struct bytes word, enum time_form *out)
+{
+    static const char *const words[] = {"ex", "px", "exat", "pxat"};
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (bytes_equal_nocase(word, bytes_of_string(words[i]))) {
+            *out = (enum time_form)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool to_unix_ms(struct session *session, enum time_form form, int64_t *value)
+{
+    bool seconds = form == TIME_EX || form == TIME_EXAT;
+    bool relative = form == TIME_EX || form == TIME_PX;
+    if (seconds && __builtin_mul_overflow(*value, (int64_t)1000, value))
+        return false;
+    int64_t now_ms = (int64_t)broker_now_ms(session->broker);
+    return !relative || !__builtin_add_overflow(*value, now_ms, value);
+}
+
+bool expiry_argument(struct session *session, size_t index, enum time_form form, bool any,
+                     int64_t *out)
+{
+    int64_t value;
+    if (!bytes_to_i64(session->argv[index], &value)) {
+        session_not_integer(session);
+        return false;
+    }
+    if ((value <= 0 && !any) || !to_unix_ms(session, form, &value)) {
+        char name[64];
+        command_full_name(session->container, session->command, name, sizeof(name));
+        reply_error(&session->reply, "ERR invalid expire time in '%s' command", name);
+        return false;
+    }
+    *out = value < (int64_t)OBJECT_EXPIRY_MAX ? value : (int64_t)OBJECT_EXPIRY_MAX;
+    return true;
+}
+
+bool value_fits(struct session *session, uint64_t len)
+{
+    if (len <= VALUE_BYTES_MAX)
+        return true;
+    reply_error(&session->reply, "ERR string exceeds maximum allowed size (%zu bytes)",
+                VALUE_BYTES_MAX);
+    return false;
+}
+
+bool float_of_text(struct bytes text, long double *out)
+{
+    char copy[FLOAT_DIGITS_MAX + 1];
+    char *end;
+    if (text.len == 0 || text.len > FLOAT_DIGITS_MAX || isspace((unsigned char)text.data[0]))
+        return false;
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    errno = 0;
+    long double value = strtold(copy, &end);
+    bool range = errno == ERANGE && (isinf(value) || value == 0.0L);
+    if ((size_t)(end - copy) != text.len || range || isnan(value))
+        return false;
+    *out = value;
+    return true;
+}
+
+size_t float_to_text(long double value, char *out)
+{
+    int size = snprintf(out, FLOAT_TEXT_MAX, "%.17Lf", value);
+    size_t len = size > 0 && size < FLOAT_TEXT_MAX ? (size_t)size : 0;
+    while (len > 0 && out[len - 1] == '0')
+        len--;
+    if (len > 0 && out[len - 1] == '.')
+        len--;
+    if (len == 2 && out[0] == '-' && out[1] == '0') {
+        out[0] = '0';
+        len = 1;
+    }
+    return len;
+}

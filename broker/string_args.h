@@ -1,0 +1,28 @@
+/* string_args: the arguments that commands on strings and on times of expiry share. */
+#ifndef WEIR_BROKER_STRING_ARGS_H
+#define WEIR_BROKER_STRING_ARGS_H
+
+#include "broker/session.h"
+#include "storage/object.h"
+
+/* How a time of expiry is given: in seconds or milliseconds, from now or from 1970. */
+enum time_form { TIME_EX, TIME_PX, TIME_EXAT, TIME_PXAT };
+
+/* "EX", "PX", "EXAT", "PXAT"; false: none of them. */
+bool time_form_of(struct bytes word, enum time_form *out);
+
+/* Reads argument `index` as a time of expiry in Unix milliseconds, at most OBJECT_EXPIRY_MAX; it
+ * may have passed, and with `any` be below 0. False: replied. */
+bool expiry_argument(struct session *session, size_t index, enum time_form form, bool any,
+                     int64_t *out);
+
+/* False: replied that the value would be too long. */
+bool value_fits(struct session *session, uint64_t len);
+
+/* Redis's reading of a number with a fraction, and its text of it: no exponent, no zeros at the
+ * end. `out` has room for FLOAT_TEXT_MAX bytes; returns the length. */
+#define FLOAT_TEXT_MAX 5120
+bool float_of_text(struct bytes text, long double *out);
+size_t float_to_text(long double value, char *out);
+
+#endif

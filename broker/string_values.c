@@ -1,0 +1,344 @@
+/* Whole values: https://redis.io/docs/latest/commands/?group=string */
+#include "broker/string_commands.h"
+
+#include "broker/broker_internal.h"
+#include "broker/families.h"
+#include "broker/keys_commands.h"
+#include "broker/string_args.h"
+
+static void tell_new(struct session *session, struct bytes key, const struct object *object)
+{
+    if (object_type(object) == OBJECT_NONE)
+        keyspace_event(session, EVENT_NEW, "new", session->db, key);
+}
+
+void string_put(struct session *session, struct bytes key, struct object *object,
+                struct bytes value, uint64_t expiry_ms, const char *event)
+{
+    tell_new(session, key, object);
+    if (object_feed(object) != NULL)
+        keys_drop(session, session->db, key, object);
+    struct op op = {.kind = OP_SET,
+                    .db = session->db,
+                    .key = key,
+                    .number = expiry_ms,
+                    .data = value,
+                    .object = object};
+    session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+    keyspace_event(session, EVENT_STRING, event, session->db, key);
+}
+
+void string_splice(struct session *session, struct bytes key, struct object *object, size_t offset,
+                   struct bytes data, const char *event)
+{
+    tell_new(session, key, object);
+    struct op op = {.kind = OP_SPLICE,
+                    .db = session->db,
+                    .key = key,
+                    .number = offset,
+                    .data = data,
+                    .object = object};
+    session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+    keyspace_event(session, EVENT_STRING, event, session->db, key);
+}
+
+/* ---- GET ---- */
+
+static void reply_value(struct session *session, const struct object *object)
+{
+    if (object_type(object) == OBJECT_STRING)
+        reply_bulk(&session->reply, string_bytes(object));
+    else
+        reply_null(&session->reply);
+}
+
+enum flow get_command(struct session *session)
+{
+    struct object *object;
+    enum access access = access_string(session, session->argv[1], &object);
+    if (access == ACCESS_READY)
+        reply_value(session, object);
+    return access_flow(access);
+}
+
+enum flow getdel_command(struct session *session)
+{
+    struct object *object;
+    enum access access = access_string(session, session->argv[1], &object);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    reply_value(session, object);
+    if (object_type(object) != OBJECT_NONE) {
+        keys_drop(session, session->db, session->argv[1], object);
+        keyspace_event(session, EVENT_GENERIC, "del", session->db, session->argv[1]);
+    }
+    return FLOW_DONE;
+}
+
+enum flow getset_command(struct session *session)
+{
+    struct object *object;
+    if (!value_fits(session, session->argv[2].len))
+        return FLOW_DONE;
+    enum access access = access_string(session, session->argv[1], &object);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    reply_value(session, object);
+    string_put(session, session->argv[1], object, session->argv[2], 0, "set");
+    return FLOW_DONE;
+}
+
+enum flow mget_command(struct session *session)
+{
+    enum access access = access_keys(session, 1, session->argc - 1, 1);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    reply_array(&session->reply, session->argc - 1);
+    for (size_t i = 1; i < session->argc; i++) {
+        struct object *object;
+        access = access_key(session, session->argv[i], &object);
+        if (access != ACCESS_READY)
+            return access_flow(access);
+        reply_value(session, object);
+    }
+    return FLOW_DONE;
+}
+
+/* ---- SET ---- */
+
+enum set_if { SET_ALWAYS, SET_IF_MISSING, SET_IF_THERE, SET_IF_EQUAL };
+
+struct set_args {
+    enum set_if condition;
+    struct bytes equal;
+    bool get;
+    bool keep_expiry;
+    bool expires;
+    enum time_form form;
+    size_t expiry_at; /* argument */
+    int64_t expiry_ms;
+};
+
+/* The same condition may be said again. */
+static bool set_condition(struct session *session, size_t *at, struct set_args *args)
+{
+    enum set_if condition = SET_ALWAYS;
+    if (argument_is(session, *at, "nx"))
+        condition = SET_IF_MISSING;
+    else if (argument_is(session, *at, "xx"))
+        condition = SET_IF_THERE;
+    else if (argument_is(session, *at, "ifeq") && *at + 1 < session->argc)
+        condition = SET_IF_EQUAL;
+    if (condition == SET_ALWAYS || (args->condition != SET_ALWAYS && args->condition != condition))
+        return false;
+    args->condition = condition;
+    if (condition == SET_IF_EQUAL)
+        args->equal = session->argv[++*at];
+    return true;
+}
+
+/* So may the form of time. */
+static bool set_time(struct session *session, size_t *at, struct set_args *args)
+{
+    enum time_form form;
+    if (args->keep_expiry || *at + 1 == session->argc || !time_form_of(session->argv[*at], &form) ||
+        (args->expires && args->form != form))
+        return false;
+    args->expires = true;
+    args->form = form;
+    args->expiry_at = ++*at;
+    return true;
+}
+
+static bool parse_set(struct session *session, struct set_args *args)
+{
+    *args = (struct set_args){.condition = SET_ALWAYS};
+    for (size_t i = 3; i < session->argc; i++) {
+        if (argument_is(session, i, "get")) {
+            args->get = true;
+        } else if (!args->expires && argument_is(session, i, "keepttl")) {
+            args->keep_expiry = true;
+        } else if (!set_time(session, &i, args) && !set_condition(session, &i, args)) {
+            session_syntax_error(session);
+            return false;
+        }
+    }
+    return (!args->expires ||
+            expiry_argument(session, args->expiry_at, args->form, false, &args->expiry_ms)) &&
+           value_fits(session, session->argv[2].len);
+}
+
+static bool may_set(const struct set_args *args, const struct object *object)
+{
+    bool there = object_type(object) != OBJECT_NONE;
+    switch (args->condition) {
+    case SET_ALWAYS:
+        break;
+    case SET_IF_MISSING:
+        return !there;
+    case SET_IF_THERE:
+        return there;
+    case SET_IF_EQUAL:
+        return there && bytes_equal(string_bytes(object), args->equal);
+    }
+    return true;
+}
+
+enum flow set_command(struct session *session)
+{
+    struct set_args args;
+    struct object *object;
+    struct bytes key = session->argv[1];
+    if (!parse_set(session, &args))
+        return FLOW_DONE;
+    bool reads = args.get || args.condition == SET_IF_EQUAL;
+    enum access access =
+        reads ? access_string(session, key, &object) : access_key(session, key, &object);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    bool may = may_set(&args, object);
+    if (args.get)
+        reply_value(session, object);
+    else if (may)
+        reply_status(&session->reply, "OK");
+    else
+        reply_null(&session->reply);
+    if (!may)
+        return FLOW_DONE;
+    uint64_t expiry_ms = args.keep_expiry ? object_expiry(object) : (uint64_t)args.expiry_ms;
+    string_put(session, key, object, session->argv[2], expiry_ms, "set");
+    if (args.expires)
+        keyspace_event(session, EVENT_GENERIC, "expire", session->db, key);
+    return FLOW_DONE;
+}
+
+static enum flow set_expiring(struct session *session, enum time_form form)
+{
+    struct object *object;
+    int64_t expiry_ms;
+    if (!expiry_argument(session, 2, form, false, &expiry_ms) ||
+        !value_fits(session, session->argv[3].len))
+        return FLOW_DONE;
+    enum access access = access_key(session, session->argv[1], &object);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    string_put(session, session->argv[1], object, session->argv[3], (uint64_t)expiry_ms, "set");
+    keyspace_event(session, EVENT_GENERIC, "expire", session->db, session->argv[1]);
+    reply_status(&session->reply, "OK");
+    return FLOW_DONE;
+}
+
+enum flow setex_command(struct session *session)
+{
+    return set_expiring(session, TIME_EX);
+}
+
+enum flow psetex_command(struct session *session)
+{
+    return set_expiring(session, TIME_PX);
+}
+
+enum flow setnx_command(struct session *session)
+{
+    struct object *object;
+    if (!value_fits(session, session->argv[2].len))
+        return FLOW_DONE;
+    enum access access = access_key(session, session->argv[1], &object);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    bool free_name = object_type(object) == OBJECT_NONE;
+    if (free_name)
+        string_put(session, session->argv[1], object, session->argv[2], 0, "set");
+    reply_integer(&session->reply, free_name);
+    return FLOW_DONE;
+}
+
+/* ---- several at once: one commit record, and so not larger than one may be ---- */
+
+/* *exist: some of the keys do. */
+static enum access find_pairs(struct session *session, bool *exist)
+{
+    if (session->argc % 2 == 0) {
+        session_wrong_arity(session);
+        return ACCESS_FAILED;
+    }
+    if (!value_fits(session, session_wire(session, 1, session->argc - 1).len))
+        return ACCESS_FAILED;
+    enum access access = access_keys(session, 1, session->argc / 2, 2);
+    for (size_t i = 1; i < session->argc && access == ACCESS_READY; i += 2) {
+        struct object *object;
+        access = access_key(session, session->argv[i], &object);
+        if (access == ACCESS_READY && object_type(object) != OBJECT_NONE)
+            *exist = true;
+    }
+    return access;
+}
+
+static enum flow set_pairs(struct session *session)
+{
+    for (size_t i = 1; i < session->argc; i += 2) {
+        struct object *object;
+        enum access access = access_key(session, session->argv[i], &object);
+        if (access != ACCESS_READY)
+            return access_flow(access);
+        string_put(session, session->argv[i], object, session->argv[i + 1], 0, "set");
+    }
+    return FLOW_DONE;
+}
+
+enum flow mset_command(struct session *session)
+{
+    bool exist = false;
+    enum access access = find_pairs(session, &exist);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    enum flow flow = set_pairs(session);
+    if (flow == FLOW_DONE)
+        reply_status(&session->reply, "OK");
+    return flow;
+}
+
+enum flow msetnx_command(struct session *session)
+{
+    bool exist = false;
+    enum access access = find_pairs(session, &exist);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    enum flow flow = exist ? FLOW_DONE : set_pairs(session);
+    if (flow == FLOW_DONE)
+        reply_integer(&session->reply, !exist);
+    return flow;
+}
+
+/* ---- GETEX ---- */
+
+/* *timed: argument 3 is a time in this form. False: replied. */
+static bool parse_getex(struct session *session, bool *timed, enum time_form *form)
+{
+    *timed = session->argc == 4 && time_form_of(session->argv[2], form);
+    if (*timed || session->argc == 2 || (session->argc == 3 && argument_is(session, 2, "persist")))
+        return true;
+    session_syntax_error(session);
+    return false;
+}
+
+enum flow getex_command(struct session *session)
+{
+    struct object *object;
+    enum time_form form = TIME_EX;
+    bool timed;
+    int64_t expiry_ms = 0;
+    struct bytes key = session->argv[1];
+    if (!parse_getex(session, &timed, &form))
+        return FLOW_DONE;
+    enum access access = access_string(session, key, &object);
+    if (access != ACCESS_READY)
+        return access_flow(access);
+    bool there = object_type(object) != OBJECT_NONE;
+    if (there && timed && !expiry_argument(session, 3, form, false, &expiry_ms))
+        return FLOW_DONE;
+    reply_value(session, object);
+    if (there && session->argc > 2)
+        keys_set_expiry(session, key, object, expiry_ms);
+    return FLOW_DONE;
+}
