@@ -60,13 +60,13 @@ static enum err decode_databases(struct decoder *decoder, uint16_t format, struc
     for (uint32_t i = 0; i < count; i++) {
         uint64_t space = decoder_varint(decoder);
         uint64_t keys = decoder_varint(decoder);
-        uint64_t expires = format > 1 ? decoder_varint(decoder) : 0;
+        uint64_t expires = format > 2 ? decoder_varint(decoder) : 0;
         if (decoder->failed || space == 0 || space >= next_space || expires > keys)
             return ERR_CORRUPT;
         catalog->databases[i] =
             (struct database){.space = (uint32_t)space, .keys = keys, .expires = expires};
     }
-    if (format == 1) {
+    if (format < 3) {
         key_ranges_init(&catalog->ranges);
         return decoder_left(decoder) == 0 ? ERR_OK : ERR_CORRUPT;
     }
