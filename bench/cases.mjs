@@ -87,13 +87,14 @@ function group(readers) {
     return {
         group: 'group',
         name: `group-${readers}`,
-        about: `4 clients append, a group of ${readers} reads and acknowledges`,
-        servers: ['weir', 'redis-always', 'nats'],
+        about: `50 clients append, 16 at a time; a group of ${readers} reads and acknowledges`,
+        servers: ['weir', 'redis-always', 'redis-none', 'nats'],
         work: 'group',
-        options: { connections: 4, pipeline: 16, readers },
+        options: { ...P16, readers, window: 10000 },
         unit: 'entries/s',
         needs: GROUP_COMMANDS,
         notes: { nats: 'acknowledgements are not confirmed' },
+        goals: readers === 10 ? { 'redis-none': 1.3 } : {},
     };
 }
 
@@ -108,6 +109,7 @@ function pending(command, entries) {
         options: { connections: 1, entries },
         unit: 'calls/s',
         needs: [...GROUP_COMMANDS, command.toUpperCase()],
+        goals: { 'redis-always': 1 },
     };
 }
 

@@ -11,6 +11,7 @@ struct key_watch {
     struct list all_link; /* of the broker's */
     struct session *session;
     bool existed;
+    uint64_t expiry_ms; /* of the key when it began to be watched; 0: none */
 };
 
 void key_watches_init(struct key_watches *watches)
@@ -46,7 +47,7 @@ static size_t watch_bytes(struct bytes key)
     return sizeof(struct key_watch) + key.len;
 }
 
-bool key_watch_add(struct session *session, struct bytes key, bool exists)
+bool key_watch_add(struct session *session, struct bytes key, const struct object *object)
 {
     struct key_watches *watches = &session->broker->watches;
     struct transaction *transaction = session->transaction;
@@ -56,7 +57,8 @@ bool key_watch_add(struct session *session, struct bytes key, bool exists)
         return false;
     struct key_watch *watch = mem_alloc(sizeof(*watch));
     watch->session = session;
-    watch->existed = exists;
+    watch->existed = object_type(object) != OBJECT_NONE;
+    watch->expiry_ms = object_expiry(object);
     waiters_add(&watches->keys, session->db, key, NULL, &watch->waiter);
     list_push_back(&watches->all, &watch->all_link);
     list_push_back(&transaction->watches, &watch->link);
@@ -91,6 +93,17 @@ static void touch(const struct key_watch *watch, uint64_t lsn)
         return;
     transaction->touched = true;
     transaction->touched_lsn = lsn;
+}
+
+void key_watch_expire(struct session *session)
+{
+    uint64_t now_ms = broker_now_ms(session->broker);
+    const struct list *watches = &session->transaction->watches;
+    for (struct list *link = watches->next; link != watches; link = link->next) {
+        const struct key_watch *watch = container_of(link, struct key_watch, link);
+        if (watch->expiry_ms > 0 && watch->expiry_ms <= now_ms)
+            touch(watch, 0);
+    }
 }
 
 static void touch_key(struct broker *broker, unsigned db, struct bytes key, uint64_t lsn)
@@ -142,6 +155,10 @@ void key_watch_changed(struct broker *broker, const struct op *op, uint64_t lsn)
     case OP_DELIVER:
     case OP_ACK:
     case OP_CLAIM:
+    case OP_QUIET: /* and the server's own notes count for nobody */
+    case OP_WEIGHED:
+    case OP_RANGE_SET:
+    case OP_RANGE_DELETE:
         break;
     default:
         touch_key(broker, op->db, op->key, lsn);

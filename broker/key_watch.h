@@ -4,7 +4,7 @@
  * watches costs nothing. Whatever changes a key, by whomever, marks the transactions of those who
  * watch it; EXEC then runs nothing. What a watch knows beside the key is whether the key existed,
  * which stays true until the watch is touched: so a database that is flushed touches the keys that
- * it had, and no others, without a look at the disk.
+ * it had, and no others, without a look at the disk. So does the time at which the key expires.
  *
  * Threads: the loop's. */
 #ifndef WEIR_BROKER_KEY_WATCH_H
@@ -14,6 +14,7 @@
 #include "pubsub/waiters.h"
 
 struct broker;
+struct object;
 struct op;
 struct session;
 
@@ -38,9 +39,12 @@ static inline uint64_t key_watches_count(const struct key_watches *watches)
     return watches->keys.keys.count;
 }
 
-/* The session, which has a transaction, watches `key` of its database; once is enough. Replies and
- * answers false when that is more than it may keep. */
-bool key_watch_add(struct session *session, struct bytes key, bool exists);
+/* The session, which has a transaction, watches `key` of its database, which names `object`; once
+ * is enough. Replies and answers false when that is more than it may keep. */
+bool key_watch_add(struct session *session, struct bytes key, const struct object *object);
+/* Touches the transaction if the time of a watched key has come: it is gone, though nobody may have
+ * deleted it yet. A key's time does not change without touching it. */
+void key_watch_expire(struct session *session);
 /* It watches nothing, and no change counts any more. */
 void key_watch_end(struct session *session);
 

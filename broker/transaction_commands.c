@@ -11,6 +11,7 @@
 #include "broker/blocking.h"
 #include "broker/broker_internal.h"
 #include "broker/command_keys.h"
+#include "broker/expiry.h"
 #include "broker/options.h"
 #include "broker/session_internal.h"
 #include "broker/transaction.h"
@@ -50,7 +51,9 @@ static bool watch_keys(struct session *session)
             access_error(session, err);
             return false;
         }
-        if (!key_watch_add(session, session->argv[i], object_type(object) != OBJECT_NONE))
+        if (keyspace_expired(object, broker_now_ms(session->broker)))
+            object = expiry_drop(session->broker, session->db, session->argv[i], object);
+        if (!key_watch_add(session, session->argv[i], object))
             return false;
     }
     return true;
@@ -175,6 +178,7 @@ static enum flow exec_command(struct session *session)
         reply_error(&session->reply, "ERR EXEC without MULTI");
         return FLOW_DONE;
     }
+    key_watch_expire(session);
     if (transaction->rejected) {
         reply_error(&session->reply, "EXECABORT Transaction discarded because of previous errors.");
     } else if (transaction->touched) {
