@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -112,4 +113,24 @@ void buf_put_bytes(struct buf *buf, struct bytes bytes)
 {
     buf_put_varint(buf, bytes.len);
     buf_add_bytes(buf, bytes);
+}
+
+void buf_add_quoted(struct buf *out, struct bytes text)
+{
+    static const char named[] = "\n\r\t\a\b";
+    static const char letters[] = "nrtab";
+    buf_add(out, "\"", 1);
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        const char *at = c != '\0' ? strchr(named, c) : NULL;
+        if (at != NULL)
+            buf_addf(out, "\\%c", letters[at - named]);
+        else if (c == '"' || c == '\\')
+            buf_addf(out, "\\%c", c);
+        else if (isprint((unsigned char)c))
+            buf_add(out, &c, 1);
+        else
+            buf_addf(out, "\\x%02x", (unsigned char)c);
+    }
+    buf_add(out, "\"", 1);
 }

@@ -44,6 +44,9 @@ static inline void buf_add_bytes(struct buf *buf, struct bytes bytes)
 /* printf into the buffer. */
 __attribute__((format(printf, 2, 3))) void buf_addf(struct buf *buf, const char *format, ...);
 
+/* In quotes, as redis-cli writes strings: what is printable as it is, the rest escaped. */
+void buf_add_quoted(struct buf *buf, struct bytes text);
+
 /* Empties the buffer. Memory above `keep` bytes of capacity is given back. */
 void buf_reset(struct buf *buf, size_t keep);
 

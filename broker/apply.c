@@ -383,12 +383,17 @@ static enum err apply_cancel(const struct applying *applying)
     return ERR_OK;
 }
 
+/* QUIET and HOLD. */
 static enum err apply_quiet(const struct applying *applying)
 {
     if (object_type(applying->object) != OBJECT_FEED ||
         feed_upkeep(object_feed(applying->object)) == NULL)
         return ERR_CORRUPT;
-    upkeep_quiet(touch_feed(applying), applying->op->number);
+    struct feed *feed = touch_feed(applying);
+    if (applying->op->kind == OP_QUIET)
+        upkeep_quiet(feed, applying->op->number);
+    else
+        upkeep_hold(feed, applying->op->number);
     return ERR_OK;
 }
 
@@ -491,6 +496,7 @@ static enum err dispatch(const struct applying *applying)
     case OP_CANCEL:
         return apply_cancel(applying);
     case OP_QUIET:
+    case OP_HOLD:
         return apply_quiet(applying);
     case OP_POLICY:
         return apply_policy(applying);

@@ -182,6 +182,7 @@ enum err apply_group(struct keyspace *keyspace, const struct op *op, struct obje
     if (op->kind == OP_GROUP_DESTROY)
         return destroy(&applying);
     dirty_touch_group(store_dirty(keyspace->store), applying.group, store_side(keyspace->store));
+    applying.group->edits++;
     enum err err = change(&applying);
     store_grew(keyspace->store, pending_set_grown(&group_state(applying.group)->changes));
     return err;

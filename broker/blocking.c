@@ -12,11 +12,22 @@ void blocking_init(struct blocking *blocking, struct session *session,
     list_init(&blocking->ready_link);
 }
 
+static void set_deadline(struct blocking *blocking, uint64_t deadline_us)
+{
+    struct broker *broker = blocking->session->broker;
+    heap_remove(&broker->deadlines, &blocking->deadline);
+    if (deadline_us == 0)
+        return;
+    blocking->deadline.key = deadline_us;
+    heap_insert(&broker->deadlines, &blocking->deadline);
+}
+
 void blocking_start(struct blocking *blocking, const struct bytes *keys, size_t count,
                     uint64_t deadline_us)
 {
     struct broker *broker = blocking->session->broker;
     blocking->end = BLOCKING_WAITS;
+    set_deadline(blocking, deadline_us);
     if (!list_empty(&blocking->link))
         return;
     list_push_back(&broker->blocked, &blocking->link);
@@ -26,10 +37,6 @@ void blocking_start(struct blocking *blocking, const struct bytes *keys, size_t 
         blocking->waiters[i].blocking = blocking;
         waiters_add(&broker->waiters, blocking->session->db, keys[i], blocking->line,
                     &blocking->waiters[i].waiter);
-    }
-    if (deadline_us > 0) {
-        blocking->deadline.key = deadline_us;
-        heap_insert(&broker->deadlines, &blocking->deadline);
     }
 }
 

@@ -47,7 +47,7 @@ static enum err on_replay(void *context, const struct op *op)
 static void on_changed(void *context, const struct op *op, uint64_t lsn)
 {
     struct broker *broker = context;
-    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED)
+    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED || op->kind == OP_HOLD)
         return; /* only the caretaker sees these */
     if (op->kind == OP_RANGE_SET || op->kind == OP_RANGE_DELETE)
         return; /* says where keys live, not what they are */

@@ -19,6 +19,9 @@
 /* Sleeps no longer, in case the system's clock is set meanwhile. */
 #define SLEEP_MS_MAX 60000
 
+/* What groups hold is looked at again. */
+#define HOLD_MS 1000
+
 /* A feed whose last id is the greatest there is takes no entry: it is looked at again. */
 #define FULL_RETRY_MS 60000
 
@@ -222,6 +225,17 @@ static bool is_about(const struct looking *looking)
            upkeep_row(feed_upkeep(feed))->alarm_ms == looking->alarm.ms;
 }
 
+/* All was done, and still the alarm is on: groups hold what the policy would remove. */
+static void hold_back(const struct looking *looking)
+{
+    const struct upkeep_row *row = upkeep_row(feed_upkeep(looking->feed));
+    if (row->alarm_ms == 0 || row->alarm_ms > looking->now_ms)
+        return;
+    struct op op = looking_op(looking, OP_HOLD);
+    op.number = looking->now_ms + HOLD_MS;
+    (void)keyspace_write(&looking->broker->keyspace, &op);
+}
+
 static enum look look_at(struct caretaker *caretaker, const struct scheduled *row, uint64_t now_ms)
 {
     struct alarm alarm;
@@ -251,7 +265,11 @@ static enum look look_at(struct caretaker *caretaker, const struct scheduled *ro
     enum look look = serve_delayed(&looking);
     if (caretaker->entries_left != entries)
         blocking_signal(looking.broker, looking.db, looking.key);
-    return look == LOOK_DONE ? retention_step(&looking) : look;
+    if (look == LOOK_DONE)
+        look = retention_step(&looking);
+    if (look == LOOK_DONE)
+        hold_back(&looking);
+    return look;
 }
 
 static bool may_work(const struct caretaker *caretaker)

@@ -5,7 +5,8 @@ static size_t option_values(struct bytes option)
 {
     if (bytes_equal_nocase(option, BYTES("group")))
         return 2;
-    return bytes_equal_nocase(option, BYTES("count")) || bytes_equal_nocase(option, BYTES("block"));
+    return bytes_equal_nocase(option, BYTES("count")) ||
+           bytes_equal_nocase(option, BYTES("block")) || bytes_equal_nocase(option, BYTES("claim"));
 }
 
 /* Behind the word STREAMS as many keys follow as ids. */

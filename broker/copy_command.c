@@ -10,6 +10,7 @@
 #include "broker/access.h"
 #include "broker/blocking.h"
 #include "broker/broker_internal.h"
+#include "broker/copy_groups.h"
 #include "broker/families.h"
 #include "broker/options.h"
 #include "storage/feed_cursor.h"
@@ -23,6 +24,7 @@ struct copy_work {
     struct feed_cursor cursor;
     struct fetch fetch;
     bool fetching;
+    struct copy_groups groups;
     uint64_t edits;
     struct feed_row row;   /* of the source when reading began */
     uint64_t record_bytes; /* of the ops that `entries` become */
@@ -42,6 +44,7 @@ static void copy_work_destroy(struct work *work)
 {
     struct copy_work *copy = container_of(work, struct copy_work, work);
     copy_close(copy);
+    copy_groups_end(&copy->groups);
     fetch_deinit(&copy->fetch);
     buf_deinit(&copy->entries);
     mem_free(copy);
@@ -134,6 +137,7 @@ static void copy_write(struct session *session, const struct copy_work *copy, un
                      .number = copy->row.entries_added,
                      .id2 = copy->row.max_deleted_id};
     session_gate(session, keyspace_write(keyspace, &op));
+    copy_groups_write(&copy->groups, session, db, session->argv[2], target);
     keyspace_event(session, EVENT_NEW, "new", db, session->argv[2]);
     keyspace_event(session, EVENT_GENERIC, "copy_to", db, session->argv[2]);
     blocking_signal(session->broker, db, session->argv[2]);
@@ -180,6 +184,8 @@ static enum access find_keys(struct session *session, const struct copy_args *ar
     enum access access = access_key_in(session, args->db, session->argv[2], target);
     if (access == ACCESS_READY)
         access = access_key(session, session->argv[1], source);
+    if (access == ACCESS_READY && object_feed(*source) != NULL)
+        access = access_groups(session, session->argv[1], source);
     if (access != ACCESS_READY)
         return access;
     if (object_type(*source) == OBJECT_NONE)
@@ -238,6 +244,12 @@ enum flow copy_command(struct session *session)
         access_read(session, &copy->fetch);
         return FLOW_WAIT;
     }
+    if (err == ERR_OK)
+        err =
+            copy_groups_read(&copy->groups, session, object_feed(source),
+                             broker_options(session->broker)->copy_bytes_max - copy->record_bytes);
+    if (err == ERR_COLD)
+        return FLOW_WAIT;
     if (err == ERR_FULL) {
         reply_error(&session->reply, "ERR the value is larger than copy-bytes-max");
         return FLOW_DONE;

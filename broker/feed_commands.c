@@ -4,6 +4,7 @@
 #include "broker/access.h"
 #include "broker/broker_internal.h"
 #include "broker/stream_args.h"
+#include "storage/group.h"
 #include "storage/upkeep.h"
 
 /* A handle on disk that is being looked for. */
@@ -113,11 +114,26 @@ static void field_integer(struct reply *reply, const char *name, uint64_t value)
     reply_integer(reply, (int64_t)value);
 }
 
+static void reply_parked(struct reply *reply, const struct groups *groups)
+{
+    uint32_t count = groups != NULL ? groups->roster.count : 0;
+    size_t parked = 0;
+    struct reply_deferred names = reply_deferred_begin(reply);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct group *group = groups_nth(groups, i);
+        if (!group->parked)
+            continue;
+        reply_bulk(reply, group_name(group));
+        parked++;
+    }
+    reply_deferred_end_array(reply, names, parked);
+}
+
 /* FEED.INFO key */
 static enum flow info_command(struct session *session)
 {
     struct object *object;
-    enum access access = access_feed(session, session->argv[1], &object);
+    enum access access = access_groups(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     struct feed *feed = object_feed(object);
@@ -128,11 +144,13 @@ static enum flow info_command(struct session *session)
     static const struct upkeep_row none;
     const struct upkeep_row *upkeep =
         feed_upkeep(feed) != NULL ? upkeep_row(feed_upkeep(feed)) : &none;
-    reply_map(&session->reply, 4);
+    reply_map(&session->reply, 5);
     field_integer(&session->reply, "length", feed_row(feed)->length);
     field_integer(&session->reply, "delayed", upkeep->delayed);
     field_integer(&session->reply, "bytes", upkeep->ledger != NULL ? upkeep->ledger->total : 0);
     field_integer(&session->reply, "next-upkeep", upkeep->alarm_ms);
+    reply_bulk_string(&session->reply, "parked");
+    reply_parked(&session->reply, feed->groups);
     return FLOW_DONE;
 }
 

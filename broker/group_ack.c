@@ -78,7 +78,7 @@ enum flow xack_command(struct session *session)
     enum access access = access_groups(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
-    group_place_find(&place, session->argv[1], object, session->argv[2]);
+    group_place_find(&place, session->db, session->argv[1], object, session->argv[2]);
     if (place.group == NULL) {
         reply_integer(&session->reply, 0);
         return FLOW_DONE;

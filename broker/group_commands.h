@@ -8,6 +8,8 @@
 
 extern const struct command_row xgroup_subcommands[];
 
+enum flow xackdel_command(struct session *session);
+enum flow xdelex_command(struct session *session);
 enum flow xack_command(struct session *session);
 enum flow xautoclaim_command(struct session *session);
 enum flow xclaim_command(struct session *session);

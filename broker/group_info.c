@@ -109,7 +109,7 @@ enum flow xinfo_consumers_command(struct session *session)
     enum access access = info_feed(session, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
-    group_place_find(&place, key, object, name);
+    group_place_find(&place, session->db, key, object, name);
     if (place.group == NULL) {
         reply_error(&session->reply, "NOGROUP No such consumer group '%.*s' for key name '%.*s'",
                     (int)name.len, name.data, (int)key.len, key.data);

@@ -12,7 +12,7 @@ enum access group_access(struct session *session, struct bytes key, struct bytes
     enum access access = access_groups(session, key, &object);
     if (access != ACCESS_READY)
         return access;
-    group_place_find(out, key, object, name);
+    group_place_find(out, session->db, key, object, name);
     if (out->group != NULL)
         return ACCESS_READY;
     reply_error(&session->reply, "NOGROUP No such key '%.*s' or consumer group '%.*s'",
@@ -27,7 +27,7 @@ static enum access manage_feed(struct session *session, bool required, struct gr
     enum access access = access_groups(session, session->argv[2], &object);
     if (access != ACCESS_READY)
         return access;
-    group_place_find(out, session->argv[2], object, session->argv[3]);
+    group_place_find(out, session->db, session->argv[2], object, session->argv[3]);
     if (object_feed(object) != NULL || !required)
         return ACCESS_READY;
     reply_error(&session->reply,

@@ -29,6 +29,9 @@ static void forget_stream(struct group_stream *stream)
     stream->ids.len = 0;
     stream->rewound = false;
     stream->looked_up = false;
+    stream->claimed_all = false;
+    stream->claimed = 0;
+    stream->claims.len = 0;
     stream->begun = false;
 }
 
@@ -69,6 +72,7 @@ static void group_read_destroy(struct work *work)
     for (size_t i = 0; i < read->count_streams; i++) {
         forget_stream(&read->streams[i]);
         buf_deinit(&read->streams[i].ids);
+        buf_deinit(&read->streams[i].claims);
     }
     buf_deinit(&read->body);
     mem_free(read->streams);
@@ -96,6 +100,20 @@ static bool parse_streams(struct session *session, size_t index, struct group_re
     return true;
 }
 
+static bool parse_min_idle(struct session *session, size_t index, struct group_read *read)
+{
+    int64_t min_idle;
+    if (!stream_integer(session, index, &min_idle))
+        return false;
+    if (min_idle < 0) {
+        reply_error(&session->reply, "ERR min-idle-time must be a positive integer");
+        return false;
+    }
+    read->claims = true;
+    read->min_idle = (uint64_t)min_idle;
+    return true;
+}
+
 static bool parse_read(struct session *session, struct group_read *read)
 {
     for (size_t i = 1; i < session->argc; i++) {
@@ -113,6 +131,9 @@ static bool parse_read(struct session *session, struct group_read *read)
         } else if (stream_word(session, i, "group") && more > 1) {
             read->group = session->argv[++i];
             read->consumer = session->argv[++i];
+        } else if (stream_word(session, i, "claim") && more > 0) {
+            if (!parse_min_idle(session, ++i, read))
+                return false;
         } else if (stream_word(session, i, "noack")) {
             read->no_ack = true;
         } else {
@@ -191,7 +212,7 @@ static enum access place_streams(struct session *session, struct group_read *rea
         access = access_groups(session, key, &object);
         if (access != ACCESS_READY)
             break;
-        group_place_find(&stream->place, key, object, read->group);
+        group_place_find(&stream->place, session->db, key, object, read->group);
         if (stream->place.group == NULL) {
             reply_error(&session->reply,
                         "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with "
@@ -201,7 +222,7 @@ static enum access place_streams(struct session *session, struct group_read *rea
         }
         if (!stream->parsed && !parse_id(session, read->first + read->count_streams + i, stream))
             return ACCESS_FAILED;
-        if (!stream->fresh)
+        if (!stream->fresh || read->claims)
             access = dead_letters_access(session, object_feed(object));
     }
     return access;
@@ -263,14 +284,11 @@ static void deliver_stream(struct session *session, struct group_read *read,
     struct feed *feed = object_feed(stream->place.object);
     struct group *group = stream->place.group;
     const struct consumer *consumer = group_consumer(group, read->consumer);
-    if (!stream->fresh) {
-        dead_letters_write(session, &stream->place, &stream->dead);
-        if (!pending_set_empty(&stream->touched))
-            group_write_claims(session, &stream->place, consumer, &stream->touched,
-                               group_state(group)->last_id, false, read->now_ms);
-        return;
-    }
-    if (stream->count == 0)
+    dead_letters_write(session, &stream->place, &stream->dead);
+    if (!pending_set_empty(&stream->touched))
+        group_write_claims(session, &stream->place, consumer, &stream->touched,
+                           group_state(group)->last_id, stream->fresh, read->now_ms);
+    if (!stream->fresh || stream->count == 0)
         return;
     const struct id *ids = (const struct id *)(const void *)stream->ids.data;
     if (stream->rewound)
@@ -313,22 +331,45 @@ static enum access collect(struct session *session, struct group_read *read)
     return ACCESS_READY;
 }
 
+/* When the first pending entry is old enough to be claimed, as far as that is known: then a blocked
+ * reader looks again. */
+static void set_alarm(struct group_read *read)
+{
+    uint64_t wait_ms = UINT64_MAX;
+    read->alarm_us = 0;
+    for (size_t i = 0; read->claims && i < read->count_streams; i++) {
+        struct group *group = read->streams[i].place.group;
+        if (group_state(group)->pending == 0)
+            continue;
+        uint64_t due_ms = group->oldest_ms + read->min_idle;
+        uint64_t left_ms = due_ms > read->now_ms ? due_ms - read->now_ms : 1;
+        wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
+    }
+    if (wait_ms < UINT64_MAX / 2000)
+        read->alarm_us = clock_mono_us() + wait_ms * 1000;
+}
+
 /* Nothing is there: waits, or says so. */
 static enum flow block(struct session *session, struct group_read *read)
 {
-    bool over = read->deadline_us > 0 && clock_mono_us() >= read->deadline_us;
+    uint64_t now_us = clock_mono_us();
+    bool over = read->deadline_us > 0 && now_us >= read->deadline_us;
+    bool alarmed = read->alarm_us > 0 && now_us >= read->alarm_us;
     if (read->blocking.end == BLOCKING_UNBLOCKED) {
         reply_error(&session->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
         return FLOW_DONE;
     }
-    if (read->timeout_ms < 0 || over || read->blocking.end == BLOCKING_TIMED_OUT) {
+    if (read->timeout_ms < 0 || over || (read->blocking.end == BLOCKING_TIMED_OUT && !alarmed)) {
         reply_null_array(&session->reply);
         return FLOW_DONE;
     }
     read->done = 0;
     begin_round(read);
-    blocking_start(&read->blocking, session->argv + read->first, read->count_streams,
-                   read->deadline_us);
+    set_alarm(read);
+    uint64_t until_us = read->deadline_us;
+    if (read->alarm_us > 0 && (until_us == 0 || read->alarm_us < until_us))
+        until_us = read->alarm_us;
+    blocking_start(&read->blocking, session->argv + read->first, read->count_streams, until_us);
     return FLOW_WAIT;
 }
 

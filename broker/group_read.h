@@ -23,6 +23,10 @@ struct group_stream {
     struct buf ids;      /* struct id each: those of `fresh` */
     bool rewound;        /* some of them may be pending already */
     bool looked_up;
+    bool claimed_all; /* CLAIM: the walk is over */
+    uint64_t claimed; /* entries in: */
+    struct buf claims;
+    uint64_t oldest_ms; /* delivery time of what was walked */
     struct pending_lookup lookup;
     bool begun; /* history: */
     struct reply_deferred entries;
@@ -32,10 +36,13 @@ struct group_stream {
 
 struct group_read {
     struct blocking blocking;
+    uint64_t alarm_us;  /* CLAIM: when to look again while it blocks; 0: never */
     int64_t count;      /* entries of each feed, 0: all */
     int64_t timeout_ms; /* -1: does not block, 0: for ever */
     uint64_t deadline_us;
     bool no_ack;
+    bool claims;       /* CLAIM: pending entries first that were delivered so long ago: */
+    uint64_t min_idle; /* milliseconds */
     struct bytes group;
     struct bytes consumer;
     size_t first; /* argument: the first key */

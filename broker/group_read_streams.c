@@ -42,16 +42,24 @@ static enum err look_up(struct group_read *read, struct group_stream *stream)
     return err;
 }
 
+/* How many entries the stream still wants; 0 is no limit elsewhere, so ask before. */
+static bool has_enough(const struct group_read *read, const struct group_stream *stream)
+{
+    return read->count > 0 && stream->claimed >= (uint64_t)read->count;
+}
+
 static enum err read_entries(struct group_read *read, struct group_stream *stream,
                              struct feed *feed, struct group *group)
 {
     struct session *session = read->blocking.session;
     if (!read->reading_open) {
         struct id from = group_state(group)->last_id;
+        uint64_t limit = read->count > 0 ? (uint64_t)read->count - stream->claimed : 0;
         if (!id_less(from, feed_row(feed)->last_id) || !id_next(&from))
             return ERR_END;
-        reading_begin(&read->reading, session, feed, from, ID_MAX, false, (uint64_t)read->count);
+        reading_begin(&read->reading, session, feed, from, ID_MAX, false, limit);
         read->reading.ids = &stream->ids;
+        read->reading.tells_deliveries = read->claims;
         read->reading_open = true;
     }
     enum err err = reading_step(&read->reading, session);
@@ -61,24 +69,120 @@ static enum err read_entries(struct group_read *read, struct group_stream *strea
     return err;
 }
 
+static enum err claim_entry(struct group_read *read, struct group_stream *stream, struct feed *feed)
+{
+    struct session *session = read->blocking.session;
+    const struct pending *item = &read->item;
+    if (!read->reading_open)
+        reading_begin(&read->reading, session, feed, item->id, item->id, false, 1);
+    read->reading_open = true;
+    enum err err = reading_step(&read->reading, session);
+    if (err == ERR_COLD) {
+        pending_cursor_pause(&read->walk.cursor);
+        reading_wait(&read->reading, session);
+    }
+    if (err != ERR_OK)
+        return err;
+    if (read->reading.count > 0 && dead_letter_due(feed, item->deliveries + 1)) {
+        dead_letters_add(&stream->dead, item, buf_bytes(&read->reading.entries));
+    } else if (read->reading.count > 0) {
+        bool added;
+        size_t start = stream->claims.len;
+        buf_add_bytes(&stream->claims, buf_bytes(&read->reading.entries));
+        reading_tell_deliveries(&stream->claims, start, read->now_ms - item->delivered_ms,
+                                item->deliveries);
+        struct pending *touched = pending_set_put(&stream->touched, item->id, &added);
+        *touched = *item;
+        touched->delivered_ms = read->now_ms;
+        touched->deliveries++;
+        stream->claimed++;
+    }
+    reading_end(&read->reading, session);
+    read->reading_open = false;
+    read->has_item = false;
+    return stream->claims.len > session_reply_max(session) ? ERR_FULL : ERR_OK;
+}
+
+/* Walks on to the next entry that has been pending for long enough. */
+static enum err next_idle(struct group_read *read, struct group_stream *stream)
+{
+    struct session *session = read->blocking.session;
+    if (!read->walk_open) {
+        pending_walk_begin(&read->walk, session, stream->group, ID_MIN, ID_MAX, false);
+        stream->oldest_ms = UINT64_MAX;
+    }
+    read->walk_open = true;
+    enum err err = pending_walk_resume(&read->walk, session);
+    while (err == ERR_OK && !read->has_item) {
+        err = pending_cursor_next(&read->walk.cursor, &read->item);
+        if (err != ERR_OK)
+            break;
+        uint64_t delivered_ms = read->item.delivered_ms;
+        read->has_item =
+            delivered_ms <= read->now_ms && read->now_ms - delivered_ms >= read->min_idle;
+        if (delivered_ms < stream->oldest_ms)
+            stream->oldest_ms = delivered_ms;
+    }
+    if (err == ERR_COLD)
+        pending_walk_wait(&read->walk, session);
+    return err;
+}
+
+/* Collects what is to be claimed. A walk that came to the end in one turn knows how old what is
+ * pending is, so that the next one need not begin before. */
+static enum err read_claims(struct group_read *read, struct group_stream *stream, struct feed *feed)
+{
+    struct group *group = stream->group;
+    bool too_young = group->oldest_ms > 0 && group->oldest_ms + read->min_idle > read->now_ms;
+    if (!read->walk_open && too_young)
+        return ERR_OK;
+    while (!has_enough(read, stream)) {
+        enum err err = read->has_item ? ERR_OK : next_idle(read, stream);
+        if (err == ERR_END && !read->went_cold)
+            group->oldest_ms = stream->oldest_ms < read->now_ms ? stream->oldest_ms : read->now_ms;
+        if (err == ERR_END)
+            break;
+        if (err == ERR_OK)
+            err = claim_entry(read, stream, feed);
+        if (err != ERR_OK)
+            return err;
+    }
+    group_read_close(read);
+    return ERR_OK;
+}
+
+static void add_stream(struct group_read *read, struct group_stream *stream)
+{
+    struct reply reply = {&read->body, read->blocking.session->reply.version};
+    if (stream->claimed + stream->count == 0)
+        return;
+    begin_stream(read, &reply);
+    reply_array(&reply, stream->claimed + stream->count);
+    buf_add_bytes(reply.out, buf_bytes(&stream->claims));
+    if (stream->count > 0)
+        buf_add_bytes(reply.out, buf_bytes(&read->reading.entries));
+}
+
 enum err group_read_fresh(struct group_read *read, struct feed *feed, struct group *group)
 {
     struct group_stream *stream = &read->streams[read->at];
-    if (!stream->looked_up) {
-        enum err err = read_entries(read, stream, feed, group);
+    enum err err = ERR_OK;
+    if (read->claims && !stream->claimed_all) {
+        err = read_claims(read, stream, feed);
         if (err != ERR_OK)
-            return err == ERR_END ? ERR_OK : err;
+            return err;
+        stream->claimed_all = true;
+    }
+    if (!stream->looked_up && !has_enough(read, stream)) {
+        err = read_entries(read, stream, feed, group);
+        if (err != ERR_OK && err != ERR_END)
+            return err;
         stream->looked_up = true;
     }
-    enum err err = look_up(read, stream);
-    if (err != ERR_OK)
-        return err;
-    if (stream->count > 0) {
-        struct reply reply = {&read->body, read->blocking.session->reply.version};
-        begin_stream(read, &reply);
-        reading_reply(&read->reading, &reply);
-    }
-    return ERR_OK;
+    err = look_up(read, stream);
+    if (err == ERR_OK)
+        add_stream(read, stream);
+    return err;
 }
 
 /* Adds the entry that is pending as `item`: [id, fields], or [id, null] when it was deleted. */

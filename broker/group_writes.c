@@ -4,11 +4,12 @@
 #include "broker/group_commands.h"
 #include "storage/group.h"
 
-void group_place_find(struct group_place *place, struct bytes key, struct object *object,
-                      struct bytes name)
+void group_place_find(struct group_place *place, unsigned db, struct bytes key,
+                      struct object *object, struct bytes name)
 {
     struct groups *groups = feed_groups(object);
     *place = (struct group_place){
+        .db = db,
         .key = key,
         .object = object,
         .group = groups != NULL ? groups_find(groups, name) : NULL,
@@ -24,37 +25,43 @@ bool group_name_fits(struct session *session, struct bytes name)
 }
 
 /* An op on the group, without data. */
-static struct op op_of(const struct session *session, const struct group_place *place,
-                       enum op_kind kind)
+static struct op op_of(const struct group_place *place, enum op_kind kind)
 {
     return (struct op){.kind = kind,
-                       .db = session->db,
+                       .db = place->db,
                        .key = place->key,
                        .object = place->object,
                        .number = place->group->entry.number};
 }
 
+struct consumer *group_write_new_consumer(struct session *session, const struct group_place *place,
+                                          struct bytes name, uint64_t now_ms)
+{
+    struct group *group = place->group;
+    struct buf *data = &session->broker->scratch;
+    data->len = 0;
+    buf_put_varint(data, group_state(group)->next_consumer);
+    buf_put_varint(data, now_ms);
+    struct op op = op_of(place, OP_CONSUMER_CREATE);
+    op.key2 = name;
+    op.data = buf_bytes(data);
+    session_gate(session, keyspace_write(&session->broker->keyspace, &op));
+    return group_consumer(group, name);
+}
+
 static struct consumer *create(struct session *session, const struct group_place *place,
                                struct bytes name, uint64_t now_ms)
 {
-    struct group *group = place->group;
-    const struct group_state *state = group_state(group);
+    const struct group_state *state = group_state(place->group);
     if (!group_name_fits(session, name))
         return NULL;
     if (state->consumers.count >= CONSUMERS_MAX || state->next_consumer >= UINT32_MAX - 1) {
         reply_error(&session->reply, "ERR the group has too many consumers");
         return NULL;
     }
-    struct buf *data = &session->broker->scratch;
-    data->len = 0;
-    buf_put_varint(data, state->next_consumer);
-    buf_put_varint(data, now_ms);
-    struct op op = op_of(session, place, OP_CONSUMER_CREATE);
-    op.key2 = name;
-    op.data = buf_bytes(data);
-    session_gate(session, keyspace_write(&session->broker->keyspace, &op));
-    keyspace_event(session, EVENT_STREAM, "xgroup-createconsumer", session->db, place->key);
-    return group_consumer(group, name);
+    struct consumer *consumer = group_write_new_consumer(session, place, name, now_ms);
+    keyspace_event(session, EVENT_STREAM, "xgroup-createconsumer", place->db, place->key);
+    return consumer;
 }
 
 struct consumer *group_write_consumer(struct session *session, const struct group_place *place,
@@ -75,7 +82,7 @@ void group_write_acks(struct session *session, const struct group_place *place,
     struct buf *data = &session->broker->scratch;
     data->len = 0;
     group_op_put_acks(data, set);
-    struct op op = op_of(session, place, OP_ACK);
+    struct op op = op_of(place, OP_ACK);
     op.data = buf_bytes(data);
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
 }
@@ -97,7 +104,7 @@ void group_write_claims(struct session *session, const struct group_place *place
     data->len = 0;
     group_op_put(data, &head);
     group_op_put_claims(data, set, now_ms);
-    struct op op = op_of(session, place, OP_CLAIM);
+    struct op op = op_of(place, OP_CLAIM);
     op.id = last_id;
     op.data = buf_bytes(data);
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
@@ -139,7 +146,7 @@ void group_write_delivery(struct session *session, const struct group_place *pla
         group_op_put_ids(data, ids, count);
     else if (!no_ack)
         put_owned(data, ids, count, owned);
-    struct op op = op_of(session, place, OP_DELIVER);
+    struct op op = op_of(place, OP_DELIVER);
     op.id = last_id;
     op.data = buf_bytes(data);
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));

@@ -9,6 +9,7 @@
 
 /* Where a group is, for writing: valid until the end of the turn. */
 struct group_place {
+    unsigned db;
     struct bytes key;
     struct object *object;
     struct group *group;
@@ -22,13 +23,16 @@ static inline struct groups *feed_groups(const struct object *object)
 }
 
 /* Finds the group of that name: place->group is NULL when there is none. */
-void group_place_find(struct group_place *place, struct bytes key, struct object *object,
-                      struct bytes name);
+void group_place_find(struct group_place *place, unsigned db, struct bytes key,
+                      struct object *object, struct bytes name);
 
 /* The consumer of that name, created where it is missing; notes that it was seen. NULL: there are
  * too many, or the name is too long, and an error is the reply. */
 struct consumer *group_write_consumer(struct session *session, const struct group_place *place,
                                       struct bytes name, uint64_t now_ms);
+/* A new consumer; nobody is told of it. */
+struct consumer *group_write_new_consumer(struct session *session, const struct group_place *place,
+                                          struct bytes name, uint64_t now_ms);
 /* `ids` are delivered to `consumer` for the first time. `owned`: where they are pending already, if
  * some may be; NULL: none is. */
 void group_write_delivery(struct session *session, const struct group_place *place,

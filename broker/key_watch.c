@@ -156,6 +156,10 @@ void key_watch_changed(struct broker *broker, const struct op *op, uint64_t lsn)
     case OP_DELIVER:
     case OP_ACK:
     case OP_CLAIM:
+    case OP_QUIET: /* and the server's own notes count for nobody */
+    case OP_WEIGHED:
+    case OP_RANGE_SET:
+    case OP_RANGE_DELETE:
         break;
     default:
         touch_key(broker, op->db, op->key, lsn);

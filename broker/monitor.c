@@ -5,29 +5,6 @@
 #include "broker/server.h"
 #include "broker/session.h"
 
-#include <ctype.h>
-
-/* As redis-cli writes strings: printable as it is, the rest escaped. */
-static void add_quoted(struct buf *out, struct bytes text)
-{
-    static const char named[] = "\n\r\t\a\b";
-    static const char letters[] = "nrtab";
-    buf_add(out, "\"", 1);
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        const char *at = c != '\0' ? strchr(named, c) : NULL;
-        if (at != NULL)
-            buf_addf(out, "\\%c", letters[at - named]);
-        else if (c == '"' || c == '\\')
-            buf_addf(out, "\\%c", c);
-        else if (isprint((unsigned char)c))
-            buf_add(out, &c, 1);
-        else
-            buf_addf(out, "\\x%02x", (unsigned char)c);
-    }
-    buf_add(out, "\"", 1);
-}
-
 static void write_line(struct buf *out, const struct session *session, uint64_t now_ms)
 {
     const char *address = session->conn != NULL ? conn_peer_address(session->conn) : "?";
@@ -35,7 +12,7 @@ static void write_line(struct buf *out, const struct session *session, uint64_t 
              (unsigned long long)(now_ms % 1000) * 1000, session->db, address);
     for (size_t i = 0; i < session->argc; i++) {
         buf_add(out, " ", 1);
-        add_quoted(out, session->argv[i]);
+        buf_add_quoted(out, session->argv[i]);
     }
     buf_add(out, "\r\n", 2);
 }

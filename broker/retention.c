@@ -18,6 +18,7 @@ void retention_reset(struct retention *retention)
         trim_plan_deinit(&retention->plan);
     if (retention->weighing)
         feed_cursor_deinit(&retention->cursor);
+    hold_reset(&retention->hold);
     if (retention->feed != NULL)
         feed_unref(retention->feed);
     buf_deinit(&retention->spans);
@@ -139,8 +140,22 @@ static void trim(const struct looking *looking, struct id first, uint64_t remove
     keyspace_event_of(looking->broker, EVENT_STREAM, "xtrim", looking->db, looking->key);
 }
 
+/* The plan is void where it would remove what groups hold: then as much as they let go. */
+static enum err step_plan(const struct looking *looking, struct trim_plan *plan, struct id held)
+{
+    enum err err = trim_plan_step(plan);
+    if (err != ERR_OK || plan->removed == 0 || !id_less(held, plan->first))
+        return err;
+    struct trim less = plan->trim;
+    less.kind = TRIM_MINID;
+    less.minid = held;
+    trim_plan_deinit(plan);
+    trim_plan_init(plan, looking->feed, store_ranges(looking->broker->store), &less);
+    return trim_plan_step(plan);
+}
+
 /* One plan, begun or gone on with. *removed: how many it took away. */
-static enum look run_plan(const struct looking *looking, const struct trim *wanted,
+static enum look run_plan(const struct looking *looking, const struct trim *wanted, struct id held,
                           uint64_t *removed)
 {
     struct retention *retention = &looking->caretaker->retention;
@@ -151,7 +166,7 @@ static enum look run_plan(const struct looking *looking, const struct trim *want
         trim_plan_init(&retention->plan, looking->feed, store_ranges(looking->broker->store),
                        wanted);
     retention->planned = true;
-    enum err err = trim_plan_step(&retention->plan);
+    enum err err = step_plan(looking, &retention->plan, held);
     if (err == ERR_COLD)
         return read_rows(looking, &retention->plan.cursor);
     *removed = retention->plan.removed;
@@ -162,16 +177,16 @@ static enum look run_plan(const struct looking *looking, const struct trim *want
 }
 
 /* Whole chunks as long as there are any to remove, then the rest. */
-static enum look enforce(const struct looking *looking, struct trim wanted)
+static enum look enforce(const struct looking *looking, struct trim wanted, struct id held)
 {
     uint64_t removed = 0;
     wanted.approximate = true;
     wanted.limit = TRIM_PER_TURN;
-    enum look look = run_plan(looking, &wanted, &removed);
+    enum look look = run_plan(looking, &wanted, held, &removed);
     if (look == LOOK_DONE && removed == 0) {
         wanted.approximate = false;
         wanted.limit = 0;
-        look = run_plan(looking, &wanted, &removed);
+        look = run_plan(looking, &wanted, held, &removed);
     } else if (look == LOOK_DONE) {
         look = LOOK_MORE;
     }
@@ -198,13 +213,17 @@ enum look retention_step(const struct looking *looking)
         return LOOK_DONE;
     if (upkeep->ledger != NULL && !id_is_zero(upkeep->ledger->unweighed))
         return weigh(looking, policy->maxbytes, upkeep->ledger);
+    struct id held = ID_MAX;
+    enum look look =
+        policy->acked ? hold_find(looking, &looking->caretaker->retention.hold, &held) : LOOK_DONE;
+    if (look != LOOK_DONE)
+        return look;
     struct trim by_id = {.kind = TRIM_MINID,
                          .minid = first_to_stay(policy, upkeep->ledger, looking->now_ms)};
     struct trim by_length = {.kind = TRIM_MAXLEN, .maxlen = policy->maxlen};
-    enum look look = LOOK_DONE;
     if (policy->maxlen > 0 && feed_row(looking->feed)->length > policy->maxlen)
-        look = enforce(looking, by_length);
+        look = enforce(looking, by_length, held);
     if (look == LOOK_DONE && id_less(feed_row(looking->feed)->first_id, by_id.minid))
-        look = enforce(looking, by_id);
+        look = enforce(looking, by_id, held);
     return look;
 }

@@ -2,7 +2,8 @@
  *
  * First whole chunks go, a bounded number of entries a turn, then what is too old or too much in
  * the chunk that is left. A feed whose entries nobody has weighed yet is read backwards until what
- * was read is all that its policy keeps.
+ * was read is all that its policy keeps. Where the policy keeps what groups have not acknowledged,
+ * they are asked first (hold.h).
  *
  * One feed at a time: what is being found out about it stays here between turns.
  *
@@ -10,13 +11,8 @@
 #ifndef WEIR_BROKER_RETENTION_H
 #define WEIR_BROKER_RETENTION_H
 
+#include "broker/hold.h"
 #include "storage/feed_plan.h"
-
-/* How looking at a feed went on: it has nothing to do now; it has more to do in the next turn; an
- * errand was sent; reading failed. */
-enum look { LOOK_DONE, LOOK_MORE, LOOK_WAIT, LOOK_FAILED };
-
-struct looking;
 
 struct retention {
     struct feed *feed; /* one reference; NULL: nothing is being found out */
@@ -27,6 +23,7 @@ struct retention {
     struct id unweighed; /* what the ledger did not know when weighing began */
     struct buf spans;    /* struct span each, newest first */
     uint64_t weight;     /* of all of them */
+    struct hold hold;
 };
 
 void retention_init(struct retention *retention);

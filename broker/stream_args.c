@@ -124,6 +124,19 @@ bool stream_timeout(struct session *session, size_t index, int64_t *out)
     return true;
 }
 
+bool stream_ref_rule(const struct session *session, size_t index, enum ref_rule *out)
+{
+    if (stream_word(session, index, "keepref"))
+        *out = REFS_KEEP;
+    else if (stream_word(session, index, "delref"))
+        *out = REFS_DROP;
+    else if (stream_word(session, index, "acked"))
+        *out = REFS_ACKED;
+    else
+        return false;
+    return true;
+}
+
 /* One end; *exclusive: not part of the interval. */
 static bool interval_end(struct session *session, size_t index, uint64_t missing_seq,
                          struct id *out, bool *exclusive)
@@ -314,6 +327,7 @@ bool stream_parse_add(struct session *session, struct stream_add *out)
         bool taken;
         if (!parse_option(session, &at, &args, &taken))
             return false;
+        taken = taken || stream_ref_rule(session, at, &args.trim.refs);
         if (!taken && !parse_delay(session, &at, &add, &taken))
             return false;
         if (!taken && !stream_word(session, at, "nomkstream"))
@@ -346,7 +360,7 @@ bool stream_parse_trim(struct session *session, struct trim *out)
         bool taken;
         if (!parse_option(session, &at, &args, &taken))
             return false;
-        if (!taken) {
+        if (!taken && !stream_ref_rule(session, at, &args.trim.refs)) {
             session_syntax_error(session);
             return false;
         }

@@ -28,6 +28,9 @@ bool stream_timeout(struct session *session, size_t index, int64_t *out);
 /* The lower end of an interval alone. */
 bool stream_from(struct session *session, size_t index, struct id *from);
 
+/* KEEPREF, DELREF or ACKED. False: argument `index` is none of them. */
+bool stream_ref_rule(const struct session *session, size_t index, enum ref_rule *out);
+
 /* An end of an interval: "-", "+", an id, or "(" and an id, which is not part of it. */
 bool stream_interval(struct session *session, size_t start, size_t end, struct id *from,
                      struct id *to);

@@ -23,6 +23,8 @@ static const struct command_row xinfo_subcommands[] = {
 const struct command_row stream_commands[] = {
     STREAM_ROW("xack", xack_command, -4, COMMAND_WRITE | COMMAND_FAST, "5.0.0", "O(1) for each id",
                "Acknowledges entries that a group has delivered"),
+    STREAM_ROW("xackdel", xackdel_command, -6, COMMAND_WRITE | COMMAND_FAST, "8.2.0",
+               "O(1) for each id and group", "Acknowledges entries and deletes them"),
     STREAM_ROW("xadd", xadd_command, -5, COMMAND_WRITE | COMMAND_FAST, "5.0.0",
                "O(1), with trimming O(N), N entries that go", "Appends an entry to a feed"),
     STREAM_ROW("xautoclaim", xautoclaim_command, -6, COMMAND_WRITE | COMMAND_FAST, "6.2.0",
@@ -31,6 +33,9 @@ const struct command_row stream_commands[] = {
                "O(1) for each id", "Makes a consumer the owner of pending entries"),
     STREAM_ROW("xdel", xdel_command, -3, COMMAND_WRITE | COMMAND_FAST, "5.0.0", "O(1) for each id",
                "Deletes entries"),
+    STREAM_ROW("xdelex", xdelex_command, -5, COMMAND_WRITE | COMMAND_FAST, "8.2.0",
+               "O(1) for each id and group",
+               "Deletes entries, by whether groups still refer to them"),
     {"xgroup", NULL, -2, 0, 0, 0, 0, "stream", "5.0.0", "depends on the subcommand",
      "Makes and removes consumer groups", xgroup_subcommands},
     {"xinfo", NULL, -2, 0, 0, 0, 0, "stream", "5.0.0", "depends on the subcommand",

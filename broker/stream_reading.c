@@ -51,6 +51,13 @@ static void add_entry(struct buf *out, const struct entry *entry)
     out->len += (size_t)(at + 2 - start) + entry->fields.len;
 }
 
+void reading_tell_deliveries(struct buf *entries, size_t at, uint64_t idle_ms, uint64_t deliveries)
+{
+    entries->data[at + 1] = '4'; /* it was "*2" */
+    buf_addf(entries, ":%llu\r\n:%llu\r\n", (unsigned long long)idle_ms,
+             (unsigned long long)deliveries);
+}
+
 static enum err take_fetched(struct reading *reading, struct session *session)
 {
     if (!reading->fetching)
@@ -71,7 +78,10 @@ enum err reading_step(struct reading *reading, struct session *session)
         err = feed_cursor_next(&reading->cursor, &entry);
         if (err != ERR_OK)
             break;
+        size_t start = reading->entries.len;
         add_entry(&reading->entries, &entry);
+        if (reading->tells_deliveries)
+            reading_tell_deliveries(&reading->entries, start, 0, 0);
         if (reading->entries.len > limit) {
             feed_cursor_pause(&reading->cursor);
             return ERR_FULL;

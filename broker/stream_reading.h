@@ -13,12 +13,13 @@
 struct reading {
     struct feed_cursor cursor;
     struct fetch fetch;
-    bool fetching;      /* the fetch is with a reader, or has come back and was not taken */
-    uint64_t limit;     /* entries at most */
-    uint64_t count;     /* entries so far */
-    struct buf entries; /* of them */
-    struct id last;     /* id of the newest one in `entries`; 0-0: none yet */
-    struct buf *ids;    /* gets the id of each, as struct id; NULL: not wanted */
+    bool fetching;         /* the fetch is with a reader, or has come back and was not taken */
+    uint64_t limit;        /* entries at most */
+    uint64_t count;        /* entries so far */
+    struct buf entries;    /* of them */
+    struct id last;        /* id of the newest one in `entries`; 0-0: none yet */
+    bool tells_deliveries; /* each entry has two numbers more: idle time and deliveries, 0 */
+    struct buf *ids;       /* gets the id of each, as struct id; NULL: not wanted */
 };
 
 /* Takes a reference of `feed`. `limit` 0: no limit. */
@@ -33,6 +34,9 @@ void reading_end(struct reading *reading, struct session *session);
 MUST_CHECK enum err reading_step(struct reading *reading, struct session *session);
 /* Has a reader fetch what is missing; the session is resumed then. */
 void reading_wait(struct reading *reading, struct session *session);
+
+/* Makes the last entry, which begins at `at`, one that tells its idle time and deliveries. */
+void reading_tell_deliveries(struct buf *entries, size_t at, uint64_t idle_ms, uint64_t deliveries);
 
 /* The array of what was read. */
 void reading_reply(const struct reading *reading, struct reply *reply);

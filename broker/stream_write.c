@@ -7,6 +7,7 @@
 #include "broker/blocking.h"
 #include "broker/broker_internal.h"
 #include "broker/stream_args.h"
+#include "broker/trim_refs.h"
 #include "storage/upkeep.h"
 
 /* A command that had to read before it could decide. */
@@ -18,6 +19,7 @@ struct plan_work {
     bool fetching; /* the fetch has come back and was not taken */
     struct trim_plan trim;
     struct erase_plan erase;
+    struct trim_refs refs; /* with DELREF or ACKED */
     struct buf ids; /* XDEL's */
 };
 
@@ -28,6 +30,7 @@ static void plan_work_destroy(struct work *work)
         trim_plan_deinit(&plan->trim);
     if (plan->planned && !plan->is_trim)
         erase_plan_deinit(&plan->erase);
+    trim_refs_end(&plan->refs);
     fetch_deinit(&plan->fetch);
     buf_deinit(&plan->ids);
     mem_free(plan);
@@ -76,9 +79,13 @@ static enum access plan_trim(struct session *session, struct feed *feed, const s
     struct trim_plan once;
     struct trim_plan *steps = &once;
     enum err err = ERR_OK;
-    if (session->work != NULL) {
+    if (session->work != NULL && plan_work_of(session)->planned) {
         plan = plan_work_of(session);
         steps = &plan->trim;
+        if (steps->feed == feed && !id_equal(steps->trim.bound, trim->bound)) {
+            trim_plan_deinit(steps);
+            trim_plan_init(steps, feed, ranges, trim);
+        }
         if (steps->feed != feed) { /* another one under the same key now: start over */
             session_drop_work(session);
             plan = NULL;
@@ -110,6 +117,34 @@ static enum access plan_trim(struct session *session, struct feed *feed, const s
         return ACCESS_READY;
     access_error(session, err);
     return ACCESS_FAILED;
+}
+
+static enum access refs_stopped(struct session *session, enum err err)
+{
+    if (err == ERR_COLD)
+        return ACCESS_WAIT;
+    access_error(session, err);
+    return ACCESS_FAILED;
+}
+
+/* The same, by what the groups of the feed refer to. */
+static enum access plan_trim_by_refs(struct session *session, struct object *object,
+                                     struct trim *trim, const struct id *added, struct id *first,
+                                     uint64_t *removed)
+{
+    struct feed *feed = object_feed(object);
+    enum err err = ERR_OK;
+    if (trim->refs == REFS_ACKED && feed->groups != NULL && feed->groups->roster.count > 0) {
+        err = trim_refs_bound(&plan_work_of(session)->refs, session, feed->groups, &trim->bound);
+        trim->bounded = true;
+    }
+    if (err != ERR_OK)
+        return refs_stopped(session, err);
+    enum access access = plan_trim(session, feed, trim, added, first, removed);
+    if (access != ACCESS_READY || trim->refs != REFS_DROP || *removed == 0)
+        return access;
+    err = trim_refs_collect(&plan_work_of(session)->refs, session, feed->groups, *first);
+    return err == ERR_OK ? ACCESS_READY : refs_stopped(session, err);
 }
 
 /* The id that XADD gives, after the feed's last one. */
@@ -236,6 +271,15 @@ static void trim_entries(struct session *session, struct object *object, struct 
                     .number = removed};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
     keyspace_event(session, EVENT_STREAM, "xtrim", session->db, session->argv[1]);
+    if (session->work != NULL)
+        trim_refs_release(&plan_work_of(session)->refs, session, object);
+}
+
+static enum access trim_access(struct session *session, const struct trim *trim,
+                               struct object **object)
+{
+    return trim->refs == REFS_KEEP ? access_feed(session, session->argv[1], object)
+                                   : access_groups(session, session->argv[1], object);
 }
 
 enum flow xadd_command(struct session *session)
@@ -249,7 +293,7 @@ enum flow xadd_command(struct session *session)
         reply_error(&session->reply, "ERR Elements are too large to be stored");
         return FLOW_DONE;
     }
-    enum access access = access_feed(session, session->argv[1], &object);
+    enum access access = trim_access(session, &add.trim, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     struct feed *feed = object_feed(object);
@@ -266,7 +310,7 @@ enum flow xadd_command(struct session *session)
     struct id first = id;
     uint64_t removed = 0;
     if (feed != NULL && add.trim.kind != TRIM_NONE) {
-        access = plan_trim(session, feed, &add.trim, &id, &first, &removed);
+        access = plan_trim_by_refs(session, object, &add.trim, &id, &first, &removed);
         if (access != ACCESS_READY)
             return access_flow(access);
     }
@@ -288,13 +332,13 @@ enum flow xtrim_command(struct session *session)
     struct object *object;
     if (!stream_parse_trim(session, &trim))
         return FLOW_DONE;
-    enum access access = access_feed(session, session->argv[1], &object);
+    enum access access = trim_access(session, &trim, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     struct id first;
     uint64_t removed = 0;
     if (object_feed(object) != NULL) {
-        access = plan_trim(session, object_feed(object), &trim, NULL, &first, &removed);
+        access = plan_trim_by_refs(session, object, &trim, NULL, &first, &removed);
         if (access != ACCESS_READY)
             return access_flow(access);
         trim_entries(session, object, first, removed);

@@ -398,6 +398,9 @@ void tracking_changed(struct broker *broker, const struct op *op)
         change_all(tracking);
         return;
     }
+    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED || op->kind == OP_RANGE_SET ||
+        op->kind == OP_RANGE_DELETE) /* the server's own notes, and rules */
+        return;
     change(tracking, op->key);
     if (op->kind == OP_RENAME)
         change(tracking, op->key2);

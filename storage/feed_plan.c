@@ -50,7 +50,7 @@ static enum err remove_all(struct trim_plan *plan, uint64_t removed)
     const struct trim *trim = &plan->trim;
     bool young = trim->kind == TRIM_MAXLEN ? trim->maxlen > 0 : !id_less(plan->added, trim->minid);
     bool enough = trim->limit > 0 && removed >= trim->limit;
-    if (plan->adding && (young || enough))
+    if (plan->adding && (young || enough || trim->bounded))
         return decide(plan, plan->added, removed);
     return decide(plan, ID_MAX, removed + (plan->adding ? 1 : 0));
 }
@@ -65,6 +65,8 @@ static enum err trim_quickly(struct trim_plan *plan)
     bool maxlen = trim->kind == TRIM_MAXLEN;
     if (maxlen && length <= trim->maxlen)
         return keep_all(plan);
+    if (trim->bounded)
+        return row->length == 0 || !id_less(row->first_id, trim->bound) ? keep_all(plan) : ERR_END;
     if (row->length == 0 || (maxlen && trim->maxlen <= (plan->adding ? 1 : 0) &&
                              (!trim->approximate || trim->limit == 0 || length <= trim->limit)))
         return remove_all(plan, row->length);
@@ -87,8 +89,11 @@ static enum err trim_quickly(struct trim_plan *plan)
 /* Whether `entry` must go, with `removed` before it. */
 static bool too_old(const struct trim_plan *plan, struct id id, uint64_t removed)
 {
-    return plan->trim.kind == TRIM_MAXLEN ? length_of(plan) - removed > plan->trim.maxlen
-                                          : id_less(id, plan->trim.minid);
+    const struct trim *trim = &plan->trim;
+    if (trim->bounded && !id_less(id, trim->bound))
+        return false;
+    return trim->kind == TRIM_MAXLEN ? length_of(plan) - removed > trim->maxlen
+                                     : id_less(id, trim->minid);
 }
 
 /* A chunk was counted whole, and all of it may go. */

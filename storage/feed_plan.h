@@ -8,6 +8,13 @@
 
 #include "storage/feed_cursor.h"
 
+/* What becomes of a group's references to an entry that is to go. */
+enum ref_rule {
+    REFS_KEEP,  /* they stay */
+    REFS_DROP,  /* they go, too */
+    REFS_ACKED, /* an entry that has any does not go */
+};
+
 enum trim_kind { TRIM_NONE, TRIM_MAXLEN, TRIM_MINID };
 
 struct trim {
@@ -16,6 +23,9 @@ struct trim {
     uint64_t maxlen;  /* TRIM_MAXLEN */
     struct id minid;  /* TRIM_MINID */
     uint64_t limit;   /* entries at most, when approximate; 0: no limit */
+    enum ref_rule refs;
+    bool bounded; /* entries at or above `bound` stay, whatever the rest says */
+    struct id bound;
 };
 
 struct trim_plan {

@@ -65,9 +65,11 @@ struct group {
     uint32_t refs;             /* of the groups, dirty lists and cursors */
     uint8_t side;
     bool dropped;
+    bool parked; /* too far behind to hold what its feed's policy would remove; the loop's */
     struct list links[2]; /* in a side's dirty list; empty when not */
     struct group_state states[2];
     struct chunk_shelf shelf; /* some of the blocks on disk */
+    uint64_t edits;           /* changes so far */
     uint64_t oldest_ms;       /* nothing pending was delivered before; 0: not known */
     uint32_t name_len;
     char name[];

@@ -57,7 +57,7 @@ struct object;
     /* entries are pending at a consumer of group `number` anew; its last id is `id` */            \
     X(CLAIM, 27, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                             \
     /* an entry with fields `data` will be added at `id`.ms, its handle is `id`; `number` as in    \
-     * APPEND */                                                                                   \
+     * APPEND */ \
     X(SCHEDULE, 40, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                          \
     /* the entry of handle `id2` is added as `id` with `data`, and is delayed no more */           \
     X(DUE, 41, OP_KEY | OP_ID | OP_ID2 | OP_DATA)                                                  \
@@ -68,7 +68,9 @@ struct object;
     /* the feed's policy is `data` (storage/policy.h); `number` as in APPEND */                    \
     X(POLICY, 44, OP_KEY | OP_NUMBER | OP_DATA)                                                    \
     /* the entries that the feed's ledger did not know take `data` (storage/ledger.h) */           \
-    X(WEIGHED, 45, OP_KEY | OP_DATA)\
+    X(WEIGHED, 45, OP_KEY | OP_DATA)                                                               \
+    /* groups hold what the feed's policy would remove: nobody looks before `number` */            \
+    X(HOLD, 46, OP_KEY | OP_NUMBER)                                                                \
     /* the key is the string `data`; it expires at `number` (0: never), as all below */            \
     X(SET, 60, OP_KEY | OP_NUMBER | OP_DATA)                                                       \
     /* the key expires at `number` */                                                              \

@@ -107,6 +107,11 @@ void upkeep_quiet(struct feed *feed, uint64_t until_ms)
     upkeep_row(feed_upkeep(feed))->quiet_ms = until_ms;
 }
 
+void upkeep_hold(struct feed *feed, uint64_t until_ms)
+{
+    upkeep_row(feed_upkeep(feed))->held_ms = until_ms;
+}
+
 void upkeep_set_policy(struct feed *feed, struct policy *policy)
 {
     struct upkeep_row *row = upkeep_row(upkeep_of(feed));
@@ -114,6 +119,7 @@ void upkeep_set_policy(struct feed *feed, struct policy *policy)
     uint64_t maxbytes = policy != NULL ? policy->maxbytes : 0;
     policy_unref(row->policy);
     row->policy = policy;
+    row->held_ms = 0;
     if (maxbytes == before)
         return;
     ledger_destroy(row->ledger);
@@ -172,7 +178,10 @@ uint64_t upkeep_settle(struct feed *feed)
         ledger_forget(upkeep->ledger, row->length > 0 ? row->first_id : ID_MAX);
     if (upkeep->policy == NULL)
         return upkeep->quiet_ms;
-    return earlier(upkeep->quiet_ms, policy_wants(upkeep->policy, row, upkeep->ledger));
+    uint64_t wants = policy_wants(upkeep->policy, row, upkeep->ledger);
+    if (wants != 0 && wants < upkeep->held_ms)
+        wants = upkeep->held_ms;
+    return earlier(upkeep->quiet_ms, wants);
 }
 
 void upkeep_encode(struct buf *out, const struct upkeep_row *row)
@@ -181,6 +190,7 @@ void upkeep_encode(struct buf *out, const struct upkeep_row *row)
     buf_put_varint(out, row->quiet_ms);
     buf_put_varint(out, row->delayed);
     buf_put_varint(out, row->delayed_last);
+    buf_put_varint(out, row->held_ms);
     struct buf text;
     buf_init(&text);
     policy_encode(&text, row->policy);
@@ -199,6 +209,7 @@ enum err upkeep_decode(struct feed *feed, struct bytes bytes)
     row.quiet_ms = decoder_varint(&decoder);
     row.delayed = decoder_varint(&decoder);
     row.delayed_last = decoder_varint(&decoder);
+    row.held_ms = decoder_varint(&decoder);
     struct bytes policy_text = decoder_bytes(&decoder);
     struct bytes ledger_text = decoder_bytes(&decoder);
     struct policy policy = {0};

@@ -11,7 +11,8 @@
  * a feed that is on disk only has its alarm there, too. An alarm may be too early, never too late.
  *
  *   alarm row        = namespace u32 | key name
- *   in an object row = varints: alarm, quiet until, delayed entries, number of the last handle;
+ *   in an object row = varints: alarm, quiet until, delayed entries, number of the last handle,
+ *                      held until;
  *                      texts: policy, ledger
  *
  * Threads: the loop's; the folder reads the sealed side's row and schedule. */
@@ -31,6 +32,7 @@ struct upkeep_row {
     uint64_t quiet_ms;         /* no delayed entry is due before */
     uint64_t delayed;          /* entries */
     uint64_t delayed_last;     /* number of the last handle */
+    uint64_t held_ms;          /* the policy is not looked at before */
     struct schedule *schedule; /* of delayed entries; NULL: there never were any */
     struct policy *policy;     /* NULL: none */
     struct ledger *ledger;     /* NULL: the policy does not ask for it */
@@ -78,6 +80,7 @@ size_t upkeep_delay(struct feed *feed, struct id handle, struct bytes fields);
 /* The delayed entry is none any more. */
 size_t upkeep_end_delay(struct feed *feed, struct id handle);
 void upkeep_quiet(struct feed *feed, uint64_t until_ms);
+void upkeep_hold(struct feed *feed, uint64_t until_ms);
 
 /* `policy`, NULL: none, is the feed's from now on; takes it. */
 void upkeep_set_policy(struct feed *feed, struct policy *policy);

@@ -1,11 +1,12 @@
-// Frameworks and clients that live on publish and subscribe: socket.io with its two Redis adapters
-// on two client libraries, and clients that subscribe again after a restart.
+// Frameworks that carry messages between servers: socket.io with its three Redis adapters on two
+// client libraries, and clients that subscribe again after a restart.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { once } from 'node:events';
 import test, { before, describe } from 'node:test';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
+import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import Redis from 'ioredis';
 import { createClient } from 'redis';
 import { Server as SocketServer } from 'socket.io';
@@ -46,7 +47,34 @@ const LIBRARIES = {
     'ioredis, RESP2': () => ioRedis(server.port, 2),
     'ioredis, RESP3': () => ioRedis(server.port, 3),
 };
-const ADAPTERS = { classic: createAdapter, sharded: createShardedAdapter };
+// Each by a name of its own, since what the adapters send is for all who share it.
+const ADAPTERS = {
+    classic: (name, ...clients) => createAdapter(...clients, { key: name }),
+    sharded: (name, ...clients) => createShardedAdapter(...clients, { channelPrefix: name }),
+    streams: (name, client) => createStreamsAdapter(client, {
+        streamName: feedOf(name), channelPrefix: name, sessionKeyPrefix: `session of ${name} `,
+    }),
+};
+
+function feedOf(name) {
+    return `feed of ${name}`;
+}
+
+// The streams adapter reads from the feed's end on, once it has a connection: until then it misses
+// what is sent.
+async function feedIsRead(readers) {
+    const asking = await server.connect();
+    await until(async () => (await asking.ok('INFO', 'clients'))
+        .includes(`blocked_clients:${readers}\r`), `${readers} servers wait for entries`);
+    asking.destroy();
+}
+
+// Its readers see that they are to end when their waiting ends.
+async function wakeReaders(name) {
+    const writer = await server.connect();
+    await writer.ok('XADD', feedOf(name), '*', 'to', 'nobody');
+    writer.destroy();
+}
 
 async function until(condition, what) {
     const end = Date.now() + WAIT_MS_MAX;
@@ -57,9 +85,9 @@ async function until(condition, what) {
 }
 
 // One socket.io server, as each of several machines runs it. `clients` end after it.
-async function socketServer(t, adapter, clients) {
+async function socketServer(t, adapter, clients, options) {
     const listener = http.createServer();
-    const io = new SocketServer(listener, { adapter });
+    const io = new SocketServer(listener, { adapter, ...options });
     io.on('connection', (socket) => {
         socket.on('join', (room, done) => Promise.resolve(socket.join(room)).then(() => done()));
         socket.on('leave', (room, done) => Promise.resolve(socket.leave(room)).then(() => done()));
@@ -84,21 +112,30 @@ async function visitor(t, { url }, ...rooms) {
     return socket;
 }
 
+// The network fails; the next connection will be to `next`.
+async function leaveFor(socket, next) {
+    socket.io.uri = next.url;
+    socket.io.reconnectionDelay(10);
+    socket.io.engine.close();
+    if (socket.connected) await once(socket, 'disconnect');
+}
+
 for (const [kind, adapter] of Object.entries(ADAPTERS)) {
     for (const [library, client] of Object.entries(LIBRARIES)) {
-        // The adapters take two names of channels that other runs must not share.
-        const options = kind === 'classic' ? { key: library } : { channelPrefix: library };
         describe(`socket.io, ${kind} adapter, ${library}`, () => {
             let one, two;
 
-            async function start(t) {
+            async function start(t, options) {
                 const machine = async () => {
                     const clients = [await client(), await client()];
-                    return socketServer(t, adapter(...clients, options), clients);
+                    return socketServer(t, adapter(library, ...clients), clients, options);
                 };
                 [one, two] = [await machine(), await machine()];
                 await until(async () => (await one.io.of('/').adapter.serverCount()) === 2 &&
                     (await two.io.of('/').adapter.serverCount()) === 2, 'two servers');
+                if (kind !== 'streams') return;
+                t.after(() => wakeReaders(library));
+                await feedIsRead(2);
             }
 
             test('rooms reach over servers, and exceptions hold', async (t) => {
@@ -143,6 +180,26 @@ for (const [kind, adapter] of Object.entries(ADAPTERS)) {
                 two.io.on('question', (text, answer) => answer(`${text}!`));
                 const answers = await one.io.serverSideEmitWithAck('question', 'well');
                 assert.deepEqual(answers, ['well!']);
+            });
+
+            if (kind !== 'streams') return;
+            test('who comes back, to any server, hears what he missed', async (t) => {
+                await start(t, { connectionStateRecovery: {} });
+                const a = await visitor(t, one, 'red');
+                one.io.emit('news', 'before');
+                await until(() => a.heard.length === 1, 'what was sent before');
+                const { id } = a;
+                await leaveFor(a, two);
+                one.io.to('red').emit('news', 'missed');
+                two.io.to('blue').emit('news', 'not for him');
+                two.io.except('red').emit('news', 'nor this');
+                two.io.to('red').emit('news', Buffer.from('bytes'));
+                a.io.reconnect();
+                await once(a, 'connect');
+                assert.ok(a.recovered && a.id === id);
+                one.io.to('red').emit('news', 'after');
+                await until(() => a.heard.length >= 4, 'all that he missed');
+                assert.deepEqual(a.heard.map(String), ['before', 'missed', 'bytes', 'after']);
             });
         });
     }

@@ -148,6 +148,32 @@ describe('beside redis-server', () => {
         }
     });
 
+    test('a watched key whose time comes', async (t) => {
+        const pairs = await pairsOf(t, [2, 3]);
+        for (const key of ['durable', 'cache:memory']) {
+            await pairs.run(1, 'SET', key, 'v', 'PX', '20');
+            await pairs.run(0, 'WATCH', key);
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'EXISTS', key);
+            await delay(40);
+            await pairs.run(0, 'EXEC');
+            await pairs.run(1, 'SET', key, 'v', 'PX', '20');
+            await delay(40);
+            await pairs.run(0, 'WATCH', key);
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'GET', key);
+            await pairs.run(0, 'EXEC');
+            await pairs.run(0, 'WATCH', key);
+            await pairs.run(1, 'SET', key, 'w', 'PX', '100000');
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'EXEC');
+            await pairs.run(0, 'WATCH', key);
+            await pairs.run(1, 'PERSIST', key);
+            await pairs.run(0, 'MULTI');
+            await pairs.run(0, 'EXEC');
+        }
+    });
+
     test('a client that is subscribed with RESP2 has no transactions', async (t) => {
         const pairs = await pairsOf(t, [2]);
         for (const line of ['SUBSCRIBE x', 'MULTI', 'EXEC', 'WATCH a', 'DISCARD']) {
@@ -272,6 +298,22 @@ test('groups on cold data inside of EXEC', ONLY_WEIR, async (t) => {
     assert.equal(replies[4][1].length, 2);
     assert.equal(replies[5], null);
     assert.deepEqual(replies[6], [198, '1-0', '200-0', [['c', '195'], ['d', '1'], ['e', '2']]]);
+});
+
+test('policies and delayed entries on cold data inside of EXEC', ONLY_WEIR, async (t) => {
+    const server = await weir(t, { args: ['--appendfsync', 'no', ...smallMemory('1mb')] });
+    await coldFeeds(server, 2);
+    const client = await server.connect();
+    t.after(() => client.destroy());
+    const replies = (await client.pipeline([['MULTI'],
+        ['FEED.POLICY', 'cold:0', 'MAXLEN', '50'], ['XADD', 'cold:0', '*', 'f', 'v'],
+        ['XLEN', 'cold:0'], ['FEED.POLICY', 'cold:1', 'MAXBYTES', '10000'],
+        ['XADD', 'cold:1', 'DELAY', '100000', '*', 'f', 'v'], ['FEED.INFO', 'cold:1'],
+        ['EXEC']])).at(-1);
+    assert.deepEqual(replies.filter((reply) => reply instanceof ReplyError), []);
+    assert.equal(replies.length, 6);
+    const until = Date.now() + 5000;
+    while ((await client.ok('XLEN', 'cold:0')) > 100) assert.ok(Date.now() < until);
 });
 
 test('WATCH of a cold key, and of one that is not there', ONLY_WEIR, async (t) => {

@@ -123,6 +123,16 @@ static void integers_are_put_most_significant_byte_first(void **state)
     buf_deinit(&buf);
 }
 
+static void quotes_leave_printable_text_only(void **state)
+{
+    (void)state;
+    struct buf buf;
+    buf_init(&buf);
+    buf_add_quoted(&buf, BYTES("a \"b\"\\\n\x00\xff"));
+    assert_true(bytes_equal(buf_bytes(&buf), BYTES("\"a \\\"b\\\"\\\\\\n\\x00\\xff\"")));
+    buf_deinit(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +144,7 @@ int main(void)
         cmocka_unit_test(reset_gives_back_what_is_above_keep),
         cmocka_unit_test(consuming_moves_the_rest_to_the_front),
         cmocka_unit_test(integers_are_put_most_significant_byte_first),
+        cmocka_unit_test(quotes_leave_printable_text_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,6 +171,7 @@ static void groups_and_what_they_deliver_do_not_count(void **state)
     change(OP_DELIVER, 0, "a", "");
     change(OP_ACK, 0, "a", "");
     change(OP_SETID, 0, "a", "");
+    change(OP_WEIGHED, 0, "a", "");
     assert_false(transactions[0].touched);
     change(OP_TRIM, 0, "a", "");
     assert_true(transactions[0].touched);
@@ -207,6 +208,31 @@ static void who_watches_no_more_is_not_touched(void **state)
     assert_true(key_watches_empty(&broker.watches));
 }
 
+static void a_key_whose_time_has_come_is_touched(void **state)
+{
+    (void)state;
+    now_ms = 1000;
+    watch(0, "lasts", true);
+    nothing->states[0].expiry_ms = 2000;
+    watch(0, "goes", true);
+    nothing->states[0].expiry_ms = 0;
+    now_ms = 1999;
+    key_watch_expire(&sessions[0]);
+    assert_false(transactions[0].touched);
+    now_ms = 2000;
+    key_watch_expire(&sessions[0]);
+    assert_true(transactions[0].touched);
+}
+
+static void range_rules_are_no_keys(void **state)
+{
+    (void)state;
+    watch(0, "", true);
+    change(OP_RANGE_SET, 0, "", "");
+    change(OP_RANGE_DELETE, 0, "", "");
+    assert_false(transactions[0].touched);
+}
+
 static void a_watch_that_finds_no_room_is_none(void **state)
 {
     (void)state;
@@ -229,6 +255,8 @@ int main(void)
         WATCH_TEST(groups_and_what_they_deliver_do_not_count),
         WATCH_TEST(watching_twice_is_watching_once),
         WATCH_TEST(who_watches_no_more_is_not_touched),
+        WATCH_TEST(a_key_whose_time_has_come_is_touched),
+        WATCH_TEST(range_rules_are_no_keys),
         WATCH_TEST(a_watch_that_finds_no_room_is_none),
     };
 

@@ -215,6 +215,116 @@ static void all_that_is_set_holds_through_folds_and_restarts(void **state)
     }
 }
 
+/* ---- what groups have not acknowledged ---- */
+
+static void a_group_holds_what_it_has_not_acknowledged(void **state)
+{
+    (void)state;
+    (void)ask("XGROUP CREATE k g 0 MKSTREAM");
+    (void)ask("FEED.POLICY k MAXLEN 2 ACKED yes");
+    for (int i = 1; i <= 10; i++)
+        (void)ask("XADD k %d-0 f v", i);
+    settle();
+    assert_int_equal(length("k"), 10);
+    (void)ask("XREADGROUP GROUP g c COUNT 5 STREAMS k >");
+    (void)ask("XACK k g 1-0 2-0 4-0");
+    pass_ms(1001);
+    settle();
+    assert_int_equal(length("k"), 8);
+    (void)ask("XACK k g 3-0 5-0");
+    pass_ms(1001);
+    settle();
+    assert_int_equal(length("k"), 5);
+    (void)ask("XREADGROUP GROUP g c NOACK STREAMS k >");
+    pass_ms(1001);
+    settle();
+    assert_int_equal(length("k"), 2);
+    (void)ask("FEED.POLICY k ACKED no MAXLEN 1");
+    settle();
+    assert_int_equal(length("k"), 1);
+}
+
+static void a_group_that_is_too_far_behind_is_parked(void **state)
+{
+    (void)state;
+    (void)ask("XGROUP CREATE k slow 0 MKSTREAM");
+    (void)ask("XGROUP CREATE k fast 0");
+    (void)ask("FEED.POLICY k MAXLEN 2 ACKED yes MAXLAG 5000");
+    add("k", 5);
+    (void)ask("XREADGROUP GROUP fast c NOACK STREAMS k >");
+    pass_ms(4000);
+    settle();
+    assert_int_equal(length("k"), 5);
+    assert_non_null(strstr(ask("FEED.INFO k"), "parked\r\n*0\r\n"));
+    pass_ms(2001);
+    settle();
+    assert_int_equal(length("k"), 2);
+    assert_non_null(strstr(ask("FEED.INFO k"), "parked\r\n*1\r\n$4\r\nslow\r\n"));
+    /* What came just now is not late, however long the group has been idle. */
+    (void)ask("XREADGROUP GROUP slow c NOACK STREAMS k >");
+    pass_ms(60000);
+    add("k", 5);
+    settle();
+    assert_int_equal(length("k"), 7 - 2);
+    assert_non_null(strstr(ask("FEED.INFO k"), "parked\r\n*0\r\n"));
+}
+
+#define HELD_MAX 400
+
+struct held_group {
+    bool acked[HELD_MAX + 1];
+    unsigned delivered;
+};
+
+static unsigned first_held(const struct held_group *group)
+{
+    unsigned id = 1;
+    while (id <= group->delivered && group->acked[id])
+        id++;
+    return id;
+}
+
+/* The model: what each group has acknowledged. */
+static void what_is_removed_is_what_all_groups_have_acknowledged(void **state)
+{
+    (void)state;
+    static struct held_group groups[2];
+    unsigned added = 0;
+    memset(groups, 0, sizeof(groups));
+    (void)ask("XGROUP CREATE k g0 0 MKSTREAM");
+    (void)ask("XGROUP CREATE k g1 0");
+    (void)ask("FEED.POLICY k MAXLEN 5 ACKED yes");
+    sim_ranges_disk_set_faults(
+        rows, &(struct sim_ranges_faults){.cold_per_mille = 700, .cool_per_mille = 300});
+    for (int i = 0; i < 600; i++) {
+        unsigned which = (unsigned)below(2);
+        struct held_group *group = &groups[which];
+        uint64_t what = below(100);
+        if (what < 40 && added < HELD_MAX) {
+            (void)ask("XADD k %u-0 f v", ++added);
+        } else if (what < 60) {
+            (void)ask("XREADGROUP GROUP g%u c COUNT 3 STREAMS k >", which);
+            group->delivered = group->delivered + 3 < added ? group->delivered + 3 : added;
+        } else if (what < 90 && group->delivered > 0) {
+            unsigned id = first_held(group) + (unsigned)below(3);
+            (void)ask("XACK k g%u %u-0", which, id);
+            if (id <= group->delivered)
+                group->acked[id] = true;
+        } else if (what < 94) {
+            fold();
+        } else if (what < 96) {
+            restart();
+        } else {
+            pass_ms(1001);
+            settle();
+            unsigned a = first_held(&groups[0]), b = first_held(&groups[1]);
+            unsigned held = a < b ? a : b;
+            unsigned over = added > 5 ? added - 5 : 0;
+            assert_int_equal(length("k"), added - (held - 1 < over ? held - 1 : over));
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -229,6 +339,9 @@ int main(void)
         TEST(what_was_there_before_is_weighed),
         TEST(a_policy_goes_where_its_feed_goes),
         TEST(all_that_is_set_holds_through_folds_and_restarts),
+        TEST(a_group_holds_what_it_has_not_acknowledged),
+        TEST(a_group_that_is_too_far_behind_is_parked),
+        TEST(what_is_removed_is_what_all_groups_have_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

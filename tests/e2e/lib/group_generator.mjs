@@ -14,7 +14,7 @@ export class GroupGenerator extends Generator {
         super(random, { keys: ['a', 'b', 'feed:{1}:x'], ...options });
         this.rows = [
             [1, () => this.burst()], [150, () => this.xadd()], [20, () => this.xdel()],
-            [8, () => this.xtrim()], [2, () => this.removal()], [3, () => this.rename()],
+            [8, () => this.xtrim()], [2, () => this.removal()], [3, () => this.rename()], [4, () => this.copy()],
             [2, () => this.xsetid()], [40, () => this.xgroup()], [150, () => this.xreadgroup()],
             [90, () => this.xack()], [60, () => this.xpending()], [50, () => this.xclaim()],
             [40, () => this.xautoclaim()], [50, () => this.xinfoGroups()], [4, () => this.save()],

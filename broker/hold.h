@@ -1,0 +1,35 @@
+/* hold: what the consumer groups of a feed have not acknowledged, where its policy keeps that.
+ *
+ * A group holds its feed from the first entry that is pending in it, or that it has not delivered.
+ * One whose entry there is older than the policy's MAXLAG is parked: it holds nothing. That is
+ * logged when it begins, and told by FEED.INFO as it was when the feed was last looked at.
+ *
+ * Threads: the loop's. */
+#ifndef WEIR_BROKER_HOLD_H
+#define WEIR_BROKER_HOLD_H
+
+#include "storage/feed_cursor.h"
+#include "storage/pending_cursor.h"
+
+/* How looking at a feed went on: it has nothing to do now; it has more to do in the next turn; an
+ * errand was sent; reading failed. */
+enum look { LOOK_DONE, LOOK_MORE, LOOK_WAIT, LOOK_FAILED };
+
+struct looking;
+
+/* What is being found out about one group, between turns. */
+struct hold {
+    struct group *group; /* one reference; NULL: none */
+    bool in_pending;     /* `pending` is initialized */
+    struct pending_cursor pending;
+    bool in_feed; /* `entry` is */
+    struct feed_cursor entry;
+};
+
+/* Lets go of the group. */
+void hold_reset(struct hold *hold);
+
+/* The first id that some group holds; ID_MAX: none does. */
+enum look hold_find(const struct looking *looking, struct hold *hold, struct id *out);
+
+#endif
