@@ -38,8 +38,8 @@ const struct option_row *option_find(struct bytes name);
 /* Reads `text` into the row's member. ERR_INVALID, ERR_RANGE; ERR_NOT_FOUND: a class of clients. */
 MUST_CHECK enum err option_parse(struct options *options, const struct option_row *row,
                                  struct bytes text);
-/* Adds the range rules in `words` to those that there are; "" alone takes them all away. ERR_INVALID, ERR_RANGE; `why` gets what
- * is wrong. */
+/* Adds the range rules in `words` to those that there are; "" alone takes them all away.
+ * ERR_INVALID, ERR_RANGE; `why` gets what is wrong. */
 MUST_CHECK enum err option_add_rules(struct options *options, const struct option_row *row,
                                      const struct bytes *words, size_t count, struct buf *why);
 /* Adds the value's text. */
