@@ -209,8 +209,7 @@ enum access access_key_in(struct session *session, unsigned db, struct bytes key
         access_error(session, err);
         return ACCESS_FAILED;
     }
-    if (object_expiry(*out) > 0 && keyspace_expired(*out, broker_now_ms(broker)))
-        *out = expiry_drop(broker, db, key, *out);
+    *out = expiry_see(session, db, key, *out);
     if ((*out)->in_memory) {
         if (!has_room(session, db, key))
             return ACCESS_FAILED;

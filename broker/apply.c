@@ -418,7 +418,7 @@ static enum err apply_weighed(const struct applying *applying)
     return upkeep_weighed(touch_feed(applying), applying->op->data);
 }
 
-/* The feed's groups and policy move to a new feed: storage/op.h. */
+/* The feed's groups, policy and time of expiry move to a new feed: storage/op.h. */
 static enum err apply_renew(const struct applying *applying)
 {
     struct object *object = applying->object;
@@ -426,6 +426,7 @@ static enum err apply_renew(const struct applying *applying)
         return ERR_CORRUPT;
     struct feed *old = touch_feed(applying);
     struct feed_row row = *feed_row(old);
+    uint64_t expiry_ms = object_expiry(object);
     struct groups *groups = old->groups;
     struct policy *policy = policy_ref(upkeep_policy(row.upkeep));
     feed_row(old)->groups = 0; /* dropping leaves them alone */
@@ -435,6 +436,7 @@ static enum err apply_renew(const struct applying *applying)
     database_of(applying)->keys--;
     enum err err = apply_create(applying);
     CHECK(err == ERR_OK); /* there is no object now */
+    object_state(object)->expiry_ms = expiry_ms & OBJECT_EXPIRY_MAX;
     struct feed *feed = object_feed(object);
     if (policy != NULL)
         upkeep_set_policy(feed, policy);

@@ -49,6 +49,8 @@ static void on_changed(void *context, const struct op *op, uint64_t lsn)
     struct broker *broker = context;
     if (op->kind == OP_QUIET || op->kind == OP_WEIGHED || op->kind == OP_HOLD)
         return; /* only the caretaker sees these */
+    if (op->kind == OP_RANGE_SET || op->kind == OP_RANGE_DELETE)
+        return; /* says where keys live, not what they are */
     if (!key_watches_empty(&broker->watches))
         key_watch_changed(broker, op, lsn);
     if (broker->tracking.client_count > 0)
@@ -254,10 +256,12 @@ void broker_after_command(struct broker *broker, struct session *session)
     broker->counters.commands++;
     if (broker->monitors > 0)
         monitor_feed(broker->server, session, broker_now_ms(broker));
-    eviction_run(broker);
     if (session->tracking != NULL)
         tracking_after_command(session);
-    if (!list_empty(&broker->ready) && !transaction_runs(session))
+    if (transaction_runs(session))
+        return;
+    eviction_run(broker);
+    if (!list_empty(&broker->ready))
         blocking_serve(broker);
 }
 
@@ -299,6 +303,14 @@ void broker_monitor(struct broker *broker, struct session *session, bool on)
     session->monitor = on;
 }
 
+void broker_remove(struct broker *broker, unsigned db, struct bytes key, struct object *object)
+{
+    struct op op = {.kind = OP_DROP, .db = db, .key = key, .object = object};
+    broker->removing = true;
+    (void)keyspace_write(&broker->keyspace, &op);
+    broker->removing = false;
+}
+
 /* Resumes every session in `waiting`; those that wait again have joined a list anew. */
 static void resume_all(struct list *waiting)
 {
@@ -331,15 +343,15 @@ bool broker_growing(struct broker *broker)
 bool broker_turn_end(struct broker *broker)
 {
     end_pause(broker);
+    expiry_run(broker);
     if (heap_first(&broker->deadlines) != NULL)
         blocking_expire(broker, clock_mono_us());
-    if (!list_empty(&broker->ready)) /* of a line whose first one went away */
+    if (!list_empty(&broker->ready)) /* of keys that expired; of a line whose first one left */
         blocking_serve(broker);
     if (has_room(broker))
         resume_all(&broker->room_waiters);
     if (!list_empty(&broker->fold_waiters))
         resume_all(&broker->fold_waiters);
-    expiry_run(broker);
     eviction_run(broker);
     bool more = caretaker_work(&broker->caretaker);
     more |= store_turn_end(broker->store);

@@ -46,6 +46,7 @@ struct broker {
     struct tracking tracking;
 
     uint64_t now_ms;          /* Unix time of this turn; 0: not asked for yet */
+    bool removing;            /* inside of broker_remove */
     struct waiters waiters;   /* blocked readers by key */
     struct list blocked;      /* all of them: blocking.link */
     struct list ready;        /* those that may go on: blocking.ready_link */
@@ -66,5 +67,8 @@ struct broker {
     uint64_t ops_mark_us;        /* ops_per_second */
     uint64_t ops_mark;
 };
+
+/* A key goes by itself, not by the command that may be running. */
+void broker_remove(struct broker *broker, unsigned db, struct bytes key, struct object *object);
 
 #endif

@@ -6,6 +6,7 @@
 #include "broker/access.h"
 #include "broker/blocking.h"
 #include "broker/caretaker_internal.h"
+#include "broker/expiry.h"
 
 /* The piece of work of one turn: about as long as one read's commands take. */
 #define FEEDS_PER_TURN   64
@@ -253,6 +254,10 @@ static enum look look_at(struct caretaker *caretaker, const struct scheduled *ro
         return read_object(&looking);
     if (err != ERR_OK)
         return caretaker_failed(caretaker, err);
+    if (keyspace_expired(looking.object, now_ms)) {
+        (void)expiry_drop(looking.broker, looking.db, looking.key, looking.object);
+        return LOOK_DONE;
+    }
     looking.feed = object_feed(looking.object);
     if (!is_about(&looking))
         return forget_alarm(&looking);

@@ -33,8 +33,7 @@ static void evict(struct broker *broker, const struct key_range *range, struct o
 {
     struct keyspace *keyspace = &broker->keyspace;
     unsigned db = keyspace_db_of(keyspace, object->space);
-    struct op op = {.kind = OP_DROP, .db = db, .key = object_name(object), .object = object};
-    keyspace_write(keyspace, &op);
+    broker_remove(broker, db, object_name(object), object);
     keyspace->memory.ranges[range->id].evictions++;
     keyspace->evictions++;
     keyspace_event_of(broker, EVENT_EVICTED, "evicted", db, object_name(object));

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "broker/access.h"
+#include "broker/blocking.h"
 #include "broker/broker_internal.h"
 #include "storage/key_scan.h"
 
@@ -21,18 +22,32 @@ void expiry_deinit(struct expiry *expiry)
     fetch_deinit(&expiry->fetch);
 }
 
+static bool may_drop(const struct broker *broker)
+{
+    return !broker_failed(broker) && !broker_stalled(broker) && !broker_paused(broker, true);
+}
+
+struct object *expiry_see(struct session *session, unsigned db, struct bytes key,
+                          struct object *object)
+{
+    struct broker *broker = session->broker;
+    if (object_expiry(object) == 0 || !keyspace_expired(object, broker_now_ms(broker)))
+        return object;
+    if (!(session->command->flags & COMMAND_WRITE) && !may_drop(broker))
+        return broker->keyspace.absent;
+    return expiry_drop(broker, db, key, object);
+}
+
 struct object *expiry_drop(struct broker *broker, unsigned db, struct bytes key,
                            struct object *object)
 {
     struct keyspace *keyspace = &broker->keyspace;
-    if (!object->in_memory && broker_failed(broker))
-        return keyspace->absent;
-    struct op op = {.kind = OP_DROP, .db = db, .key = key, .object = object};
     uint16_t range = keyspace_range(keyspace, db, key)->id;
-    keyspace_write(keyspace, &op);
+    broker_remove(broker, db, key, object);
     keyspace->memory.ranges[range].expirations++;
     broker->expiry.expired_keys++;
     keyspace_event_of(broker, EVENT_EXPIRED, "expired", db, key);
+    blocking_signal(broker, db, key);
     return object->in_memory ? keyspace->absent : object;
 }
 
@@ -142,7 +157,7 @@ static void rows_read(void *context)
 {
     struct broker *broker = context;
     broker->expiry.fetching = false;
-    if (!broker_failed(broker))
+    if (may_drop(broker))
         take_rows(broker);
 }
 
@@ -168,11 +183,11 @@ void expiry_run(struct broker *broker)
 {
     struct expiry *expiry = &broker->expiry;
     uint64_t now_us = clock_mono_us();
-    if (now_us < expiry->next_us || broker_stalled(broker))
+    if (now_us < expiry->next_us || !may_drop(broker))
         return;
     broker->keyspace.memory.now_ms = broker_now_ms(broker);
     bool end = walk_memory(broker, now_us + EXPIRY_SHARE_US);
-    if (end && !broker_failed(broker) && durable_expire(broker)) {
+    if (end && durable_expire(broker)) {
         walk_residents(broker, now_us + EXPIRY_SHARE_US);
         walk_rows(broker);
     }
@@ -182,6 +197,8 @@ void expiry_run(struct broker *broker)
 uint64_t expiry_deadline(const struct broker *broker)
 {
     const struct catalog *catalog = store_catalog(broker->store);
+    if (!may_drop(broker))
+        return 0;
     for (uint32_t db = 0; db < catalog->count; db++) {
         if (catalog->databases[db].memory_expires > 0 || catalog->databases[db].expires > 0)
             return broker->expiry.next_us;

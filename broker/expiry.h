@@ -6,8 +6,8 @@
  * there are keys with a time of expiry. There is no index by time: a durable key that is not in
  * memory goes when it is asked for, or when the walk comes to it.
  *
- * In a durable range a deletion is logged like any other; when the store has failed, keys whose
- * time has come stay and are not shown.
+ * In a durable range a deletion is logged like any other. While nothing may be written (the store
+ * has failed, the fold is behind, CLIENT PAUSE) keys whose time has come stay and are not shown.
  *
  * Threads: the loop's. */
 #ifndef WEIR_BROKER_EXPIRY_H
@@ -38,13 +38,18 @@ void expiry_init(struct expiry *expiry);
 /* No fetch is under way. */
 void expiry_deinit(struct expiry *expiry);
 
-/* The key's time has come: deletes it. What is there now: an object of type OBJECT_NONE. */
+/* What the session's command finds: `object`, or one of type OBJECT_NONE when the key's time has
+ * come. It is deleted then, unless nothing may be written now, and the command only reads. */
+struct object *expiry_see(struct session *session, unsigned db, struct bytes key,
+                          struct object *object);
+/* The key's time has come: deletes it, and tells who waits for it. What is there now: an object of
+ * type OBJECT_NONE. */
 struct object *expiry_drop(struct broker *broker, unsigned db, struct bytes key,
                            struct object *object);
 
 /* Once a turn: does a cycle if it is time. */
 void expiry_run(struct broker *broker);
-/* When the next cycle is due, in clock_mono_us; 0: there is nothing that could expire. */
+/* When the next cycle is due, in clock_mono_us; 0: there is nothing that could go now. */
 uint64_t expiry_deadline(const struct broker *broker);
 
 #endif

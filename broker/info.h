@@ -55,6 +55,7 @@ struct broker_info {
     uint64_t commands;
     uint64_t ops_per_second;
     uint64_t expired_keys;
+    uint64_t evicted_keys;
     uint64_t keyspace_hits;
     uint64_t keyspace_misses;
     uint64_t output_limit_closes; /* connections closed for their output */
@@ -82,7 +83,7 @@ struct broker_info {
 struct keyspace_info {
     uint64_t keys;
     uint64_t expires;
-    uint64_t avg_ttl_ms;
+    uint64_t avg_ttl_ms; /* 0: nobody knows */
 };
 
 /* Provided by broker.c. */

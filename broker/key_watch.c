@@ -11,7 +11,7 @@ struct key_watch {
     struct list all_link; /* of the broker's */
     struct session *session;
     bool existed;
-    uint64_t expiry_ms; /* of the key when it began to be watched; 0: none */
+    uint64_t expiry_ms; /* when the key goes by itself; 0: never */
 };
 
 void key_watches_init(struct key_watches *watches)
@@ -97,9 +97,10 @@ static void touch(const struct key_watch *watch, uint64_t lsn)
 
 void key_watch_expire(struct session *session)
 {
+    const struct transaction *transaction = session->transaction;
     uint64_t now_ms = broker_now_ms(session->broker);
-    const struct list *watches = &session->transaction->watches;
-    for (struct list *link = watches->next; link != watches; link = link->next) {
+    const struct list *link = transaction->watches.next;
+    for (; link != &transaction->watches; link = link->next) {
         const struct key_watch *watch = container_of(link, struct key_watch, link);
         if (watch->expiry_ms > 0 && watch->expiry_ms <= now_ms)
             touch(watch, 0);

@@ -2,9 +2,10 @@
  *
  * A watched key has a waiter for each session that watches it (pubsub/waiters.h); a key nobody
  * watches costs nothing. Whatever changes a key, by whomever, marks the transactions of those who
- * watch it; EXEC then runs nothing. What a watch knows beside the key is whether the key existed,
- * which stays true until the watch is touched: so a database that is flushed touches the keys that
- * it had, and no others, without a look at the disk. So does the time at which the key expires.
+ * watch it; EXEC then runs nothing. What a watch knows beside the key is whether the key existed
+ * and when it expires, which stays true until the watch is touched: so a database that is flushed
+ * touches the keys that it had, and no others, and EXEC knows which have expired, without a look
+ * at the disk.
  *
  * Threads: the loop's. */
 #ifndef WEIR_BROKER_KEY_WATCH_H
@@ -39,11 +40,10 @@ static inline uint64_t key_watches_count(const struct key_watches *watches)
     return watches->keys.keys.count;
 }
 
-/* The session, which has a transaction, watches `key` of its database, which names `object`; once
+/* The session, which has a transaction, watches `key` of its database, which is `object` now; once
  * is enough. Replies and answers false when that is more than it may keep. */
 bool key_watch_add(struct session *session, struct bytes key, const struct object *object);
-/* Touches the transaction if the time of a watched key has come: it is gone, though nobody may have
- * deleted it yet. A key's time does not change without touching it. */
+/* What it watches and has expired counts as changed, whether or not anybody has deleted it. */
 void key_watch_expire(struct session *session);
 /* It watches nothing, and no change counts any more. */
 void key_watch_end(struct session *session);

@@ -136,7 +136,8 @@ static void tell(struct tracking_client *client, const struct bytes *key)
 
 static void tell_of_change(struct tracking_client *client, struct bytes key)
 {
-    if (!client->mode.no_loop || !session_running(client->session))
+    const struct broker *broker = client->session->broker;
+    if (!client->mode.no_loop || broker->removing || !session_running(client->session))
         tell(client, &key);
 }
 

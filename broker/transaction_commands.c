@@ -51,8 +51,7 @@ static bool watch_keys(struct session *session)
             access_error(session, err);
             return false;
         }
-        if (keyspace_expired(object, broker_now_ms(session->broker)))
-            object = expiry_drop(session->broker, session->db, session->argv[i], object);
+        object = expiry_see(session, session->db, session->argv[i], object);
         if (!key_watch_add(session, session->argv[i], object))
             return false;
     }

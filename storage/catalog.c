@@ -3,6 +3,9 @@
 #include "base/alloc.h"
 #include "base/codec.h"
 
+/* The first one that counts expiring keys and has range rules. */
+#define FORMAT_WITH_RULES 3u
+
 void catalog_init(struct catalog *catalog, uint32_t count, uint64_t hash_seed)
 {
     *catalog = (struct catalog){.hash_seed = hash_seed, .next_feed = 1, .next_space = 1};
@@ -60,13 +63,13 @@ static enum err decode_databases(struct decoder *decoder, uint16_t format, struc
     for (uint32_t i = 0; i < count; i++) {
         uint64_t space = decoder_varint(decoder);
         uint64_t keys = decoder_varint(decoder);
-        uint64_t expires = format > 1 ? decoder_varint(decoder) : 0;
+        uint64_t expires = format >= FORMAT_WITH_RULES ? decoder_varint(decoder) : 0;
         if (decoder->failed || space == 0 || space >= next_space || expires > keys)
             return ERR_CORRUPT;
         catalog->databases[i] =
             (struct database){.space = (uint32_t)space, .keys = keys, .expires = expires};
     }
-    if (format == 1) {
+    if (format < FORMAT_WITH_RULES) {
         key_ranges_init(&catalog->ranges);
         return decoder_left(decoder) == 0 ? ERR_OK : ERR_CORRUPT;
     }

@@ -4,11 +4,11 @@
  * million rows. One row in ranges holds the catalog; it is written by every fold and says how far
  * the fold got.
  *
- *   catalog row = format u16 | fold LSN u64 | hash seed u64 | next feed varint | next space varint
- * | databases varint | (space varint | keys varint | expiring keys varint)... | rules
- * (key_ranges.h)
+ *   catalog row = format u16 | fold LSN u64 | hash seed u64 |
+ *                 varints: next feed, next space, databases |
+ *                 (varints: space, keys, expiring keys)... | rules (key_ranges.h)
  *
- * Rows of format 1 have neither counts of expiring keys nor rules. */
+ * Rows of formats before 3 have neither counts of expiring keys nor rules. */
 #ifndef WEIR_STORAGE_CATALOG_H
 #define WEIR_STORAGE_CATALOG_H
 
@@ -18,7 +18,7 @@
 
 /* Of everything in ranges. Raised when a reader of the older format would go wrong;
  * storage/FORMAT.md has the rule for upgrades. */
-#define CATALOG_FORMAT 2u
+#define CATALOG_FORMAT 3u
 
 /* As many as the option `databases` allows at most. */
 #define CATALOG_DATABASES_MAX 4096u

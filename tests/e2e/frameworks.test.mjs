@@ -85,9 +85,9 @@ async function until(condition, what) {
 }
 
 // One socket.io server, as each of several machines runs it. `clients` end after it.
-async function socketServer(t, adapter, clients) {
+async function socketServer(t, adapter, clients, options) {
     const listener = http.createServer();
-    const io = new SocketServer(listener, { adapter });
+    const io = new SocketServer(listener, { adapter, ...options });
     io.on('connection', (socket) => {
         socket.on('join', (room, done) => Promise.resolve(socket.join(room)).then(() => done()));
         socket.on('leave', (room, done) => Promise.resolve(socket.leave(room)).then(() => done()));
@@ -112,15 +112,23 @@ async function visitor(t, { url }, ...rooms) {
     return socket;
 }
 
+// The network fails; the next connection will be to `next`.
+async function leaveFor(socket, next) {
+    socket.io.uri = next.url;
+    socket.io.reconnectionDelay(10);
+    socket.io.engine.close();
+    if (socket.connected) await once(socket, 'disconnect');
+}
+
 for (const [kind, adapter] of Object.entries(ADAPTERS)) {
     for (const [library, client] of Object.entries(LIBRARIES)) {
         describe(`socket.io, ${kind} adapter, ${library}`, () => {
             let one, two;
 
-            async function start(t) {
+            async function start(t, options) {
                 const machine = async () => {
                     const clients = [await client(), await client()];
-                    return socketServer(t, adapter(library, ...clients), clients);
+                    return socketServer(t, adapter(library, ...clients), clients, options);
                 };
                 [one, two] = [await machine(), await machine()];
                 await until(async () => (await one.io.of('/').adapter.serverCount()) === 2 &&
@@ -172,6 +180,26 @@ for (const [kind, adapter] of Object.entries(ADAPTERS)) {
                 two.io.on('question', (text, answer) => answer(`${text}!`));
                 const answers = await one.io.serverSideEmitWithAck('question', 'well');
                 assert.deepEqual(answers, ['well!']);
+            });
+
+            if (kind !== 'streams') return;
+            test('who comes back, to any server, hears what he missed', async (t) => {
+                await start(t, { connectionStateRecovery: {} });
+                const a = await visitor(t, one, 'red');
+                one.io.emit('news', 'before');
+                await until(() => a.heard.length === 1, 'what was sent before');
+                const { id } = a;
+                await leaveFor(a, two);
+                one.io.to('red').emit('news', 'missed');
+                two.io.to('blue').emit('news', 'not for him');
+                two.io.except('red').emit('news', 'nor this');
+                two.io.to('red').emit('news', Buffer.from('bytes'));
+                a.io.reconnect();
+                await once(a, 'connect');
+                assert.ok(a.recovered && a.id === id);
+                one.io.to('red').emit('news', 'after');
+                await until(() => a.heard.length >= 4, 'all that he missed');
+                assert.deepEqual(a.heard.map(String), ['before', 'missed', 'bytes', 'after']);
             });
         });
     }

@@ -110,6 +110,30 @@ static void garbage_is_refused_or_read_within_its_bounds(void **state)
     buf_deinit(&row);
 }
 
+static void a_row_of_before_there_were_range_rules_has_none(void **state)
+{
+    (void)state;
+    struct buf row;
+    struct catalog read;
+    buf_init(&row);
+    buf_put_u16(&row, 2);
+    buf_put_u64(&row, 11);    /* fold LSN */
+    buf_put_u64(&row, 12);    /* hash seed */
+    buf_put_varint(&row, 13); /* next feed */
+    buf_put_varint(&row, 14); /* next namespace */
+    buf_put_varint(&row, 1);  /* databases */
+    buf_put_varint(&row, 5);
+    buf_put_varint(&row, 6);
+    assert_int_equal(catalog_decode(buf_bytes(&row), &read), ERR_OK);
+    assert_int_equal(read.fold_lsn, 11);
+    assert_int_equal(read.databases[0].space, 5);
+    assert_int_equal(read.databases[0].keys, 6);
+    assert_int_equal(read.databases[0].expires, 0);
+    assert_int_equal(key_ranges_of(&read.ranges, 0, BYTES("a"))->store, STORE_DURABLE);
+    catalog_deinit(&read);
+    buf_deinit(&row);
+}
+
 static void a_newer_format_is_too_new(void **state)
 {
     (void)state;
@@ -145,6 +169,7 @@ int main(void)
         cmocka_unit_test(a_copy_is_apart),
         cmocka_unit_test(a_row_is_read_back_and_every_truncation_refused),
         cmocka_unit_test(garbage_is_refused_or_read_within_its_bounds),
+        cmocka_unit_test(a_row_of_before_there_were_range_rules_has_none),
         cmocka_unit_test(a_newer_format_is_too_new),
         cmocka_unit_test(a_namespace_that_was_never_given_out_is_corrupt),
     };

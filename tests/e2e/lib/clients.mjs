@@ -13,9 +13,11 @@ export function isReplyError(error) {
 
 // A feed's entries are { key, id, fields }; fields is null where the entry is gone.
 export class NodeRedis {
-    static async open(port, RESP) {
+    // options: as createClient has them
+    static async open(port, RESP, options = {}) {
         const client = createClient({
             url: `redis://127.0.0.1:${port}`, RESP, socket: { reconnectStrategy: RECONNECT_MS },
+            ...options,
         });
         client.on('error', () => {});
         await client.connect();
@@ -55,6 +57,52 @@ export class NodeRedis {
 
     async claim(key, group, consumer, minIdle, ids) {
         return entriesOf(key, await this.client.xClaim(key, group, consumer, minIdle, ids));
+    }
+
+    get(key) {
+        return this.client.get(key);
+    }
+
+    // For `ms`; true when it was set. onlyNew: not where there is a value.
+    async set(key, value, ms, onlyNew = false) {
+        const options = { PX: ms, ...(onlyNew ? { condition: 'NX' } : {}) };
+        return (await this.client.set(key, value, options)) === 'OK';
+    }
+
+    getMany(keys) {
+        return this.client.mGet(keys);
+    }
+
+    // How often it was called in the window of `ms` that the first call begins.
+    async countInWindow(key, ms) {
+        const [count] = await this.client.multi().incr(key).pExpire(key, ms, 'NX').exec();
+        return count;
+    }
+
+    setFields(key, fields) {
+        return this.client.hSet(key, fields);
+    }
+
+    async fields(key) {
+        return { ...await this.client.hGetAll(key) };
+    }
+
+    // All keys that `pattern` finds.
+    async scan(pattern) {
+        const found = new Set();
+        for await (const keys of this.client.scanIterator({ MATCH: pattern, COUNT: 100 })) {
+            for (const key of keys) found.add(key);
+        }
+        return [...found];
+    }
+
+    unlink(keys) {
+        return this.client.unlink(keys);
+    }
+
+    // A command in the protocol's words.
+    command(...args) {
+        return this.client.sendCommand(args);
     }
 
     // As when its process is killed.
@@ -108,6 +156,49 @@ export class IoRedis {
 
     async claim(key, group, consumer, minIdle, ids) {
         return rowsOf(key, await this.client.xclaim(key, group, consumer, minIdle, ...ids));
+    }
+
+    get(key) {
+        return this.client.get(key);
+    }
+
+    async set(key, value, ms, onlyNew = false) {
+        const reply = onlyNew ? await this.client.set(key, value, 'PX', ms, 'NX')
+            : await this.client.set(key, value, 'PX', ms);
+        return reply === 'OK';
+    }
+
+    getMany(keys) {
+        return this.client.mget(keys);
+    }
+
+    async countInWindow(key, ms) {
+        const [[, count]] = await this.client.multi().incr(key).pexpire(key, ms, 'NX').exec();
+        return count;
+    }
+
+    setFields(key, fields) {
+        return this.client.hset(key, fields);
+    }
+
+    async fields(key) {
+        return { ...await this.client.hgetall(key) };
+    }
+
+    async scan(pattern) {
+        const found = new Set();
+        for await (const keys of this.client.scanStream({ match: pattern, count: 100 })) {
+            for (const key of keys) found.add(key);
+        }
+        return [...found];
+    }
+
+    unlink(keys) {
+        return this.client.unlink(...keys);
+    }
+
+    command(...args) {
+        return this.client.call(...args);
     }
 
     crash() {
