@@ -76,6 +76,8 @@ void broker_info(struct broker *broker, struct broker_info *out)
     out->chunk_cache_misses = stats.chunk_cache_misses;
     out->compaction_bytes = stats.ranges.pending_compaction_bytes;
     out->ops_per_second = ops_per_second(broker);
+    out->expired_keys = broker->expiry.expired_keys;
+    out->evicted_keys = broker->keyspace.evictions;
     out->keyspace_hits = broker->keyspace.hits;
     out->keyspace_misses = broker->keyspace.misses;
     rooms_info(&broker->fanout, out);
@@ -86,7 +88,9 @@ void broker_info(struct broker *broker, struct broker_info *out)
 
 void broker_keyspace_info(struct broker *broker, unsigned db, struct keyspace_info *out)
 {
-    *out = (struct keyspace_info){.keys = keyspace_database(&broker->keyspace, db)->keys};
+    const struct database *database = keyspace_database(&broker->keyspace, db);
+    *out = (struct keyspace_info){.keys = database->keys + database->memory_keys,
+                                  .expires = database->expires + database->memory_expires};
 }
 
 void broker_reset_stats(struct broker *broker)
@@ -97,6 +101,8 @@ void broker_reset_stats(struct broker *broker)
     broker->ops_mark = 0;
     broker->keyspace.hits = 0;
     broker->keyspace.misses = 0;
+    broker->keyspace.evictions = 0;
+    broker->expiry.expired_keys = 0;
     broker->counters.output_limit_closes = 0;
     broker->fanout.published = 0;
     broker->fanout.deliveries = 0;

@@ -212,7 +212,8 @@ static void section_stats(struct source *source, struct buf *out)
     number(out, "rejected_connections", source->server.connections_refused);
     constants(out, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n");
     number(out, "expired_keys", info->expired_keys);
-    constants(out, "evicted_keys:0\r\nevicted_clients:0\r\n");
+    number(out, "evicted_keys", info->evicted_keys);
+    constants(out, "evicted_clients:0\r\n");
     number(out, "keyspace_hits", info->keyspace_hits);
     number(out, "keyspace_misses", info->keyspace_misses);
     number(out, "pubsub_channels", info->channels);

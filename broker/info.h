@@ -55,6 +55,7 @@ struct broker_info {
     uint64_t commands;
     uint64_t ops_per_second;
     uint64_t expired_keys;
+    uint64_t evicted_keys;
     uint64_t keyspace_hits;
     uint64_t keyspace_misses;
     uint64_t output_limit_closes; /* connections closed for their output */
