@@ -1,5 +1,6 @@
 #include "cache/memory.h"
 
+#include "base/alloc.h"
 #include "base/check.h"
 
 /* Redis's: where the counter of a new key begins, how improbable it makes the next step up, and
@@ -110,7 +111,7 @@ struct memory_opened memory_open(struct memory *memory, const struct key_range *
         object = memory_find(memory, range->id, space, hash, name);
     if (object != NULL)
         return (struct memory_opened){.object = object,
-                                      .bytes = object_bytes(object),
+                                      .bytes = object_state_bytes(object_state(object)),
                                       .was = true,
                                       .expired_some_time = object_expiry(object) > 0};
     object = object_create_small(space, hash, name, range->id);
@@ -145,11 +146,11 @@ struct memory_change memory_close(struct memory *memory, const struct memory_ope
     bool is = object_type(object) != OBJECT_NONE;
     bool expires = object_expiry(object) > 0;
     struct memory_change change = {is - opened->was, expires - opened->expired_some_time};
-    range->key_bytes -= opened->bytes;
+    range->key_bytes += object_state_bytes(object_state(object)) - opened->bytes;
     range->expiring += (size_t)(ptrdiff_t)change.expires;
-    if (is)
-        range->key_bytes += object_bytes(object);
-    else
+    if (is != opened->was) /* asking for the size of the object itself costs something, too */
+        range->key_bytes += is ? mem_usable(object) : 0 - mem_usable(object);
+    if (!is)
         discard(memory, object);
     return change;
 }

@@ -66,8 +66,8 @@ unsigned memory_frequency(const struct memory *memory, const struct object *obje
 
 struct memory_opened {
     struct object *object; /* of type OBJECT_NONE when the key is new */
-    size_t bytes;
-    bool was;
+    size_t bytes; /* of its state */
+    bool was;     /* a key already */
     bool expired_some_time; /* had a time of expiry */
 };
 /* `object` may be NULL or of type OBJECT_NONE: then it is found or made. */

@@ -156,3 +156,38 @@ test('range rules are kept, the longest prefix wins, and keys do not change thei
     after.destroy();
     client.destroy();
 });
+
+// What a key may hold after a crash: what was acknowledged last, or anything sent after it.
+test('kill -9 loses no durable key that was acknowledged', async (t) => {
+    const random = new Random(seedOfRun(t));
+    const server = await weir(t, { args: ['--appendfsync', 'always', ...smallMemory('1mb')] });
+    const sent = new Map();  // key -> values, the acknowledged one first
+    for (let kill = 0; kill < (QUICK ? 3 : 8); kill++) {
+        const client = await server.connect({ protocol: 2 });
+        const rounds = random.between(1, 30);
+        for (let round = 0; round < rounds; round++) {
+            const writes = Array.from({ length: 50 }, (_, i) => ({
+                key: `key:${random.below(200)}`, value: `${kill}.${round}.${i}.${'x'.repeat(random.below(500))}`,
+            }));
+            for (const { key, value } of writes) {
+                sent.set(key, [...(sent.get(key) ?? [null]), value]);
+            }
+            const done = client.pipeline(writes.map(({ key, value }) => (random.chance(0.3)
+                ? ['MSET', key, value, 'other', value] : ['SET', key, value])));
+            if (round === rounds - 1) done.catch(() => {});
+            else await done;
+            if (round < rounds - 1) {
+                for (const { key } of writes) sent.set(key, sent.get(key).slice(-1));
+            }
+        }
+        await server.restart('SIGKILL');
+        client.destroy();
+        const after = await server.connect({ protocol: 2 });
+        for (const [key, values] of sent) {
+            const value = await after.ok('GET', key);
+            assert.ok(values.includes(value), `${key} is ${value}`);
+            sent.set(key, [value]);
+        }
+        after.destroy();
+    }
+});

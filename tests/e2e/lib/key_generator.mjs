@@ -135,16 +135,17 @@ export class KeyGenerator {
         ])();
     }
 
+    // Conditions only where the clock does not decide.
     expiry() {
         const key = this.key();
-        const options = this.random.chance(0.4)
+        const options = this.random.chance(0.5)
             ? [this.random.pick(['NX', 'XX', 'GT', 'LT', 'gt', 'x'])] : [];
         if (this.random.chance(0.1)) options.push(this.random.pick(['NX', 'XX', 'GT', 'LT']));
         return this.random.weighted([
-            [4, () => ['EXPIRE', key, '10000', ...options]],
-            [4, () => ['PEXPIRE', key, '20000000', ...options]],
-            [4, () => ['EXPIREAT', key, FAR_S, ...options]],
-            [4, () => ['PEXPIREAT', key, FAR_MS, ...options]],
+            [3, () => ['EXPIRE', key, '10000']],
+            [3, () => ['PEXPIRE', key, '20000000']],
+            [6, () => ['EXPIREAT', key, this.random.pick([FAR_S, '4102444801']), ...options]],
+            [6, () => ['PEXPIREAT', key, FAR_MS, ...options]],
             [3, () => [this.random.pick(['EXPIRE', 'PEXPIRE', 'EXPIREAT', 'PEXPIREAT']), key,
                 this.random.pick(TIMES), ...options]],
             [4, () => ['PERSIST', key]],
