@@ -272,12 +272,12 @@ static enum look look_at(struct caretaker *caretaker, const struct scheduled *ro
     return look;
 }
 
-static bool may_work(const struct caretaker *caretaker)
+/* Something else must happen before it can go on. */
+static bool is_held_up(const struct caretaker *caretaker)
 {
     const struct broker *broker = caretaker->broker;
-    return caretaker->errand == NULL && !broker->stopping && !broker_failed(broker) &&
-           !broker_stalled(broker) && !broker_paused(broker, true) &&
-           (caretaker->retry_us == 0 || clock_mono_us() >= caretaker->retry_us);
+    return caretaker->errand != NULL || broker->stopping || broker_failed(broker) ||
+           broker_stalled(broker) || broker_paused(broker, true);
 }
 
 /* True: there is more to do. */
@@ -300,7 +300,7 @@ static bool work_some(struct caretaker *caretaker)
 
 bool caretaker_work(struct caretaker *caretaker)
 {
-    if (!may_work(caretaker))
+    if (is_held_up(caretaker) || clock_mono_us() < caretaker->retry_us)
         return false;
     caretaker->retry_us = 0;
     caretaker->entries_left = ENTRIES_PER_TURN;
@@ -313,10 +313,11 @@ bool caretaker_work(struct caretaker *caretaker)
 uint64_t caretaker_deadline(struct caretaker *caretaker)
 {
     const struct scheduled *row;
+    if (is_held_up(caretaker))
+        return 0;
     if (caretaker->retry_us != 0)
         return caretaker->retry_us;
-    if (!may_work(caretaker) ||
-        schedule_first(store_alarms(caretaker->broker->store), &row) != ERR_OK)
+    if (schedule_first(store_alarms(caretaker->broker->store), &row) != ERR_OK)
         return 0;
     uint64_t now_ms = clock_wall_ms();
     uint64_t left_ms = row->id.ms > now_ms ? row->id.ms - now_ms : 0;

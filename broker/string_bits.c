@@ -77,31 +77,34 @@ struct span_args {
     bool nothing; /* whatever the value is */
 };
 
+static bool parse_unit(struct session *session, size_t at, bool *bits)
+{
+    *bits = session->argc > at && argument_is(session, at, "bit");
+    if (session->argc <= at || (*bits && session->argc == at + 1) ||
+        (session->argc == at + 1 && argument_is(session, at, "byte")))
+        return true;
+    session_syntax_error(session);
+    return false;
+}
+
 /* BITCOUNT (`ordered`) takes a start behind its end, both from the end of the value, for nothing,
- * and reads no further; BITPOS lets both become the first bit when they are far enough from the
- * end. */
+ * and reads no further. BITPOS looks at the unit before the end, and lets both numbers become the
+ * first bit when they are far enough from the end. */
 static bool parse_span(struct session *session, size_t at, bool ordered, struct span_args *out)
 {
-    struct span_args args = {.end = -1};
-    bool fits = true;
-    if (session->argc > at)
-        fits = bytes_to_i64(session->argv[at], &args.start);
-    if (fits && session->argc > at + 1) {
-        args.end_given = true;
+    struct span_args args = {.end = -1, .end_given = session->argc > at + 1};
+    bool fits = session->argc <= at || bytes_to_i64(session->argv[at], &args.start);
+    if (fits && !ordered && !parse_unit(session, at + 2, &args.bits))
+        return false;
+    if (fits && args.end_given)
         fits = bytes_to_i64(session->argv[at + 1], &args.end);
-    }
     if (!fits) {
         session_not_integer(session);
         return false;
     }
     args.nothing = ordered && args.start < 0 && args.end < 0 && args.start > args.end;
-    if (session->argc > at + 2 && !args.nothing) {
-        args.bits = argument_is(session, at + 2, "bit");
-        if (session->argc > at + 3 || (!args.bits && !argument_is(session, at + 2, "byte"))) {
-            session_syntax_error(session);
-            return false;
-        }
-    }
+    if (ordered && !args.nothing && !parse_unit(session, at + 2, &args.bits))
+        return false;
     *out = args;
     return true;
 }

@@ -173,3 +173,25 @@ test('a reader that blocks with CLAIM is woken when an entry may be claimed', ON
         'STREAMS', key, '>');
     assert.equal(nothing, null);
 });
+
+test('keyspace events tell what happens to groups', async (t) => {
+    const subscriber = await server.connect({ protocol: 2 });
+    t.after(() => subscriber.destroy());
+    const before = await client.ok('CONFIG', 'GET', 'notify-keyspace-events');
+    await client.ok('CONFIG', 'SET', 'notify-keyspace-events', 'Kt');
+    const key = `feed:${++keys}`;
+    await subscriber.ok('SUBSCRIBE', `__keyspace@0__:${key}`);
+    await client.ok('XGROUP', 'CREATE', key, 'g', '0', 'MKSTREAM');
+    await client.ok('XGROUP', 'CREATECONSUMER', key, 'g', 'c');
+    await client.ok('XADD', key, '1-1', 'n', '1');
+    await client.ok('XREADGROUP', 'GROUP', 'g', 'd', 'STREAMS', key, '>');
+    await client.ok('XGROUP', 'SETID', key, 'g', '0');
+    await client.ok('XGROUP', 'DELCONSUMER', key, 'g', 'd');
+    await client.ok('XGROUP', 'DESTROY', key, 'g');
+    for (const event of ['xgroup-create', 'xgroup-createconsumer', 'xadd', 'xgroup-createconsumer',
+        'xgroup-setid', 'xgroup-delconsumer', 'xgroup-destroy']) {
+        assert.equal((await subscriber.next()).value[2], event);
+    }
+    await client.ok('CONFIG', 'SET', 'notify-keyspace-events',
+        before.get('notify-keyspace-events'));
+});

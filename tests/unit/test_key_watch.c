@@ -208,22 +208,6 @@ static void who_watches_no_more_is_not_touched(void **state)
     assert_true(key_watches_empty(&broker.watches));
 }
 
-static void a_key_whose_time_has_come_is_touched(void **state)
-{
-    (void)state;
-    now_ms = 1000;
-    watch(0, "lasts", true);
-    nothing->states[0].expiry_ms = 2000;
-    watch(0, "goes", true);
-    nothing->states[0].expiry_ms = 0;
-    now_ms = 1999;
-    key_watch_expire(&sessions[0]);
-    assert_false(transactions[0].touched);
-    now_ms = 2000;
-    key_watch_expire(&sessions[0]);
-    assert_true(transactions[0].touched);
-}
-
 static void range_rules_are_no_keys(void **state)
 {
     (void)state;
@@ -255,7 +239,6 @@ int main(void)
         WATCH_TEST(groups_and_what_they_deliver_do_not_count),
         WATCH_TEST(watching_twice_is_watching_once),
         WATCH_TEST(who_watches_no_more_is_not_touched),
-        WATCH_TEST(a_key_whose_time_has_come_is_touched),
         WATCH_TEST(range_rules_are_no_keys),
         WATCH_TEST(a_watch_that_finds_no_room_is_none),
     };

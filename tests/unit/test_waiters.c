@@ -101,12 +101,46 @@ static void waiters_stand_in_the_order_in_which_they_came(void **state)
     waiters_deinit(&waiters);
 }
 
+static void only_the_first_of_a_line_is_met(void **state)
+{
+    (void)state;
+    struct waiters waiters;
+    struct waiter one[4] = {0};
+    struct waiter other = {0};
+    struct waiter alone = {0};
+    struct bytes g = BYTES("g");
+    struct bytes h = BYTES("h");
+    waiters_init(&waiters);
+    for (size_t i = 0; i < 3; i++)
+        waiters_add(&waiters, 0, BYTES("key"), &g, &one[i]);
+    waiters_add(&waiters, 0, BYTES("key"), NULL, &alone);
+    waiters_add(&waiters, 0, BYTES("key"), &h, &other);
+    assert_ptr_equal(waiters_first(&waiters, 0, BYTES("key")), &one[0]);
+    assert_ptr_equal(waiters_next(&one[0]), &alone);
+    assert_ptr_equal(waiters_next(&alone), &other);
+    assert_null(waiters_next(&other));
+
+    waiters_remove(&waiters, &one[1]); /* from the middle: nobody notices */
+    assert_ptr_equal(waiters_line_first(&waiters, 0, BYTES("key"), g), &one[0]);
+    waiters_remove(&waiters, &one[0]); /* the next one takes its place */
+    assert_ptr_equal(waiters_first(&waiters, 0, BYTES("key")), &one[2]);
+    assert_ptr_equal(waiters_next(&one[2]), &alone);
+    waiters_remove(&waiters, &one[2]);
+    assert_null(waiters_line_first(&waiters, 0, BYTES("key"), g));
+    assert_ptr_equal(waiters_first(&waiters, 0, BYTES("key")), &alone);
+    waiters_remove(&waiters, &alone);
+    waiters_remove(&waiters, &other);
+    assert_true(waiters_empty(&waiters));
+    waiters_deinit(&waiters);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_waits_at_first),
         cmocka_unit_test(equal_names_of_two_databases_are_two_keys),
         cmocka_unit_test(a_name_is_copied),
+        cmocka_unit_test(only_the_first_of_a_line_is_met),
         cmocka_unit_test(waiters_stand_in_the_order_in_which_they_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
