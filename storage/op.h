@@ -57,7 +57,7 @@ struct object;
     /* entries are pending at a consumer of group `number` anew; its last id is `id` */            \
     X(CLAIM, 27, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                             \
     /* an entry with fields `data` will be added at `id`.ms, its handle is `id`; `number` as in    \
-     * APPEND */ \
+     * APPEND */                                                                                   \
     X(SCHEDULE, 40, OP_KEY | OP_NUMBER | OP_ID | OP_DATA)                                          \
     /* the entry of handle `id2` is added as `id` with `data`, and is delayed no more */           \
     X(DUE, 41, OP_KEY | OP_ID | OP_ID2 | OP_DATA)                                                  \
