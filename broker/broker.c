@@ -47,10 +47,6 @@ static enum err on_replay(void *context, const struct op *op)
 static void on_changed(void *context, const struct op *op, uint64_t lsn)
 {
     struct broker *broker = context;
-    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED || op->kind == OP_HOLD)
-        return; /* only the caretaker sees these */
-    if (op->kind == OP_RANGE_SET || op->kind == OP_RANGE_DELETE)
-        return; /* says where keys live, not what they are */
     if (!key_watches_empty(&broker->watches))
         key_watch_changed(broker, op, lsn);
     if (broker->tracking.client_count > 0)

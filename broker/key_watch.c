@@ -158,6 +158,7 @@ void key_watch_changed(struct broker *broker, const struct op *op, uint64_t lsn)
     case OP_CLAIM:
     case OP_QUIET: /* and the server's own notes count for nobody */
     case OP_WEIGHED:
+    case OP_HOLD:
     case OP_RANGE_SET:
     case OP_RANGE_DELETE:
         break;

@@ -398,8 +398,8 @@ void tracking_changed(struct broker *broker, const struct op *op)
         change_all(tracking);
         return;
     }
-    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED || op->kind == OP_RANGE_SET ||
-        op->kind == OP_RANGE_DELETE) /* the server's own notes, and rules */
+    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED || op->kind == OP_HOLD ||
+        op->kind == OP_RANGE_SET || op->kind == OP_RANGE_DELETE) /* its own notes, and rules */
         return;
     change(tracking, op->key);
     if (op->kind == OP_RENAME)
