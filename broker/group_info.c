@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "broker/broker_internal.h"
+#include "storage/upkeep.h"
 
 static void put_id(struct reply *reply, struct id id)
 {
@@ -61,6 +62,13 @@ static enum access info_feed(struct session *session, struct object **out)
     return ACCESS_FAILED;
 }
 
+/* Only then is there one field more than Redis has. */
+static bool parks_groups(const struct feed *feed)
+{
+    const struct upkeep *upkeep = feed_upkeep(feed);
+    return upkeep != NULL && upkeep_policy(upkeep)->maxlag_ms > 0;
+}
+
 enum flow xinfo_groups_command(struct session *session)
 {
     struct object *object;
@@ -70,15 +78,18 @@ enum flow xinfo_groups_command(struct session *session)
         return access_flow(access);
     struct groups *groups = feed_groups(object);
     uint32_t count = groups != NULL ? groups->roster.count : 0;
+    bool may_park = count > 0 && parks_groups(object_feed(object));
     reply_array(reply, count);
     for (uint32_t i = 0; i < count; i++) {
         struct group *group = groups_nth(groups, i);
         const struct group_state *state = group_state(group);
-        reply_map(reply, 6);
+        reply_map(reply, may_park ? 7 : 6);
         field_name(reply, group_name(group));
         field_integer(reply, "consumers", state->consumers.count);
         field_integer(reply, "pending", state->pending);
         put_position(reply, feed_row(object_feed(object)), state);
+        if (may_park)
+            field_integer(reply, "parked", group->parked);
     }
     return FLOW_DONE;
 }

@@ -91,6 +91,9 @@ describe('groups with a policy', ONLY_WEIR, () => {
         await client.ok('FEED.POLICY', 'held', 'MAXLAG', '50');
         await until(async () => await client.ok('XLEN', 'held') === 10);
         assert.deepEqual((await client.ok('FEED.INFO', 'held')).get('parked'), ['slow']);
+        const groups = await client.ok('XINFO', 'GROUPS', 'held');
+        assert.deepEqual(groups.map((group) => [group.get('name'), group.get('parked')]),
+            [['fast', 0], ['slow', 1]]);
         assert.match(server.describe(), /group parked.*key="held" group="slow"/);
     });
 });
