@@ -109,12 +109,15 @@ static struct claim_work *claim_work_of(struct session *session, struct group *g
     uint64_t view = store_view(session->broker->store);
     struct claim_work *claim =
         session->work != NULL ? container_of(session->work, struct claim_work, work) : NULL;
-    if (claim != NULL &&
-        (claim->group != group || claim->view != view || is_changed(claim, &claim->seen) ||
-         is_changed(claim, &claim->gone) || is_changed(claim, &claim->dead.items))) {
+    if (claim != NULL && (claim->group != group || claim->view != view ||
+                          is_changed(claim, &claim->seen) || is_changed(claim, &claim->gone) ||
+                          (claim->has_item && pending_changed(group, &claim->item)) ||
+                          is_changed(claim, &claim->dead.items))) {
         session_drop_work(session);
         claim = NULL;
     }
+    if (claim != NULL && claim->looked_up)
+        pending_lookup_refresh(&claim->lookup);
     if (claim == NULL) {
         claim = mem_zalloc(sizeof(*claim));
         claim->work.destroy = claim_work_destroy;

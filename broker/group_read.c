@@ -246,6 +246,8 @@ static bool is_outdated(const struct group_read *read)
 {
     if (read->view != store_view(read->blocking.session->broker->store))
         return true;
+    if (read->has_item && pending_changed(read->streams[read->at].group, &read->item))
+        return true;
     for (size_t i = read->done; i < read->count_streams; i++) {
         struct group_stream *stream = &read->streams[i];
         if (stream->group == NULL)

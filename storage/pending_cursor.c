@@ -480,3 +480,10 @@ bool pending_recheck(struct group *group, struct pending *item)
         err = find_in(group, group->side ^ 1, id, item);
     return err == ERR_OK || (err == ERR_END && item->consumer != 0);
 }
+
+bool pending_changed(struct group *group, const struct pending *item)
+{
+    struct pending now = *item;
+    return !pending_recheck(group, &now) || now.consumer != item->consumer ||
+           now.deliveries != item->deliveries || now.delivered_ms != item->delivered_ms;
+}

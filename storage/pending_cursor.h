@@ -77,5 +77,7 @@ MUST_CHECK enum err pending_find(struct group *group, struct ranges *ranges, str
 
 /* Brings what was found in the same view of ranges up to date. False: it is pending no more. */
 bool pending_recheck(struct group *group, struct pending *item);
+/* True when it is not pending as it was found, in the same view of ranges. */
+bool pending_changed(struct group *group, const struct pending *item);
 
 #endif

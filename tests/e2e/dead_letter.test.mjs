@@ -69,9 +69,8 @@ describe('groups with a policy', ONLY_WEIR, () => {
         assert.equal(deliveries, 1);
     });
 
-    test('a key that holds something else is no dead-letter feed', async (t) => {
-        const set = await client.call('SET', 'text', 'x');
-        if (set !== 'OK') return t.skip('there are no other types');
+    test('a key that holds something else is no dead-letter feed', async () => {
+        await client.ok('SET', 'text', 'x');
         await assert.rejects(
             client.ok('FEED.POLICY', 'k', 'MAXDELIVERIES', '1', 'DEADLETTER', 'text'), /WRONGTYPE/);
         assert.equal(await client.ok('EXISTS', 'k'), 0);

@@ -198,6 +198,21 @@ static void nothing_is_left_of_what_was_deleted(void **state)
     assert_int_equal(sim_ranges_disk_row_count(rows), 1); /* the catalog */
 }
 
+static void a_feed_that_expires_takes_its_delayed_entries_with_it(void **state)
+{
+    (void)state;
+    (void)ask("XADD k DELAY 500 * f v");
+    assert_string_equal(ask("PEXPIRE k 100"), ":1\r\n");
+    fold();
+    pass_ms(200);
+    settle();
+    assert_string_equal(ask("EXISTS k"), ":0\r\n");
+    (void)ask("XADD k * f new");
+    pass_ms(1000);
+    settle();
+    assert_string_equal(ask("XLEN k"), ":1\r\n");
+}
+
 static void databases_are_told_apart(void **state)
 {
     (void)state;
@@ -378,6 +393,7 @@ int main(void)
         TEST(bad_delays_change_nothing),
         TEST(a_feed_takes_its_delayed_entries_with_it),
         TEST(nothing_is_left_of_what_was_deleted),
+        TEST(a_feed_that_expires_takes_its_delayed_entries_with_it),
         TEST(databases_are_told_apart),
         TEST(a_failed_read_is_tried_again),
         TEST(many_due_at_once_take_several_turns),
