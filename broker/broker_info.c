@@ -76,8 +76,6 @@ void broker_info(struct broker *broker, struct broker_info *out)
     out->chunk_cache_misses = stats.chunk_cache_misses;
     out->compaction_bytes = stats.ranges.pending_compaction_bytes;
     out->ops_per_second = ops_per_second(broker);
-    out->expired_keys = broker->expiry.expired_keys;
-    out->evicted_keys = broker->keyspace.evictions;
     out->keyspace_hits = broker->keyspace.hits;
     out->keyspace_misses = broker->keyspace.misses;
     out->expired_keys = broker->expiry.expired_keys;
