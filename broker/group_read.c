@@ -40,7 +40,7 @@ static void begin_round(struct group_read *read)
 {
     struct broker *broker = read->blocking.session->broker;
     group_read_close(read);
-    for (size_t i = read->done; i < read->count_streams; i++)
+    for (size_t i = read->done; i < read->args.streams; i++)
         forget_stream(&read->streams[i]);
     read->body.len = read->done_body;
     read->at = read->done;
@@ -56,10 +56,10 @@ static void pass_on(struct group_read *read)
 {
     struct session *session = read->blocking.session;
     bool woken = read->blocking.end != BLOCKING_NOT && read->blocking.end != BLOCKING_WAITS;
-    for (size_t i = 0; i < read->count_streams; i++) {
+    for (size_t i = 0; i < read->args.streams; i++) {
         if (read->streams[i].pass_on || (woken && read->served == 0))
             blocking_signal_line(session->broker, session->db, group_read_key(read, i),
-                                 read->group);
+                                 read->args.group);
     }
 }
 
@@ -69,7 +69,7 @@ static void group_read_destroy(struct work *work)
     group_read_close(read);
     blocking_stop(&read->blocking);
     pass_on(read);
-    for (size_t i = 0; i < read->count_streams; i++) {
+    for (size_t i = 0; i < read->args.streams; i++) {
         forget_stream(&read->streams[i]);
         buf_deinit(&read->streams[i].ids);
         buf_deinit(&read->streams[i].claims);
@@ -80,69 +80,6 @@ static void group_read_destroy(struct work *work)
 }
 
 /* ---- arguments ---- */
-
-/* STREAMS at `index`: keys, then as many ids. */
-static bool parse_streams(struct session *session, size_t index, struct group_read *read)
-{
-    size_t rest = session->argc - index - 1;
-    if (rest % 2 != 0) {
-        reply_error(&session->reply,
-                    "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or "
-                    "'>' must be specified.");
-        return false;
-    }
-    if (read->group.data == NULL) {
-        reply_error(&session->reply, "ERR Missing GROUP option for XREADGROUP");
-        return false;
-    }
-    read->first = index + 1;
-    read->count_streams = rest / 2;
-    return true;
-}
-
-static bool parse_min_idle(struct session *session, size_t index, struct group_read *read)
-{
-    int64_t min_idle;
-    if (!stream_integer(session, index, &min_idle))
-        return false;
-    if (min_idle < 0) {
-        reply_error(&session->reply, "ERR min-idle-time must be a positive integer");
-        return false;
-    }
-    read->claims = true;
-    read->min_idle = (uint64_t)min_idle;
-    return true;
-}
-
-static bool parse_read(struct session *session, struct group_read *read)
-{
-    for (size_t i = 1; i < session->argc; i++) {
-        size_t more = session->argc - i - 1;
-        if (stream_word(session, i, "block") && more > 0) {
-            if (!stream_timeout(session, ++i, &read->timeout_ms))
-                return false;
-        } else if (stream_word(session, i, "count") && more > 0) {
-            if (!stream_integer(session, ++i, &read->count))
-                return false;
-            if (read->count < 0)
-                read->count = 0;
-        } else if (stream_word(session, i, "streams") && more > 0) {
-            return parse_streams(session, i, read);
-        } else if (stream_word(session, i, "group") && more > 1) {
-            read->group = session->argv[++i];
-            read->consumer = session->argv[++i];
-        } else if (stream_word(session, i, "claim") && more > 0) {
-            if (!parse_min_idle(session, ++i, read))
-                return false;
-        } else if (stream_word(session, i, "noack")) {
-            read->no_ack = true;
-        } else {
-            break;
-        }
-    }
-    session_syntax_error(session);
-    return false;
-}
 
 static bool parse_id(struct session *session, size_t index, struct group_stream *stream)
 {
@@ -170,9 +107,9 @@ static bool parse_id(struct session *session, size_t index, struct group_stream 
 
 static bool names_twice(const struct group_read *read)
 {
-    if (read->count_streams > COMPARED_MAX)
+    if (read->args.streams > COMPARED_MAX)
         return true;
-    for (size_t i = 1; i < read->count_streams; i++) {
+    for (size_t i = 1; i < read->args.streams; i++) {
         for (size_t j = 0; j < i; j++) {
             if (bytes_equal(group_read_key(read, i), group_read_key(read, j)))
                 return true;
@@ -187,14 +124,11 @@ static struct group_read *begin_read(struct session *session)
     blocking_init(&read->blocking, session, group_read_destroy);
     buf_init(&read->body);
     session->work = &read->blocking.work;
-    read->timeout_ms = -1;
-    if (!parse_read(session, read))
+    if (!stream_parse_read(session, true, &read->args))
         return NULL;
-    read->blocking.line = &read->group;
+    read->blocking.line = &read->args.group;
     read->eager = names_twice(read);
-    read->streams = mem_zalloc(read->count_streams * sizeof(*read->streams));
-    if (read->timeout_ms > 0)
-        read->deadline_us = clock_mono_us() + (uint64_t)read->timeout_ms * 1000;
+    read->streams = mem_zalloc(read->args.streams * sizeof(*read->streams));
     begin_round(read);
     return read;
 }
@@ -204,25 +138,26 @@ static struct group_read *begin_read(struct session *session)
 /* Finds the groups, as they are in this turn. */
 static enum access place_streams(struct session *session, struct group_read *read)
 {
-    enum access access = access_keys(session, read->first, read->count_streams, 1);
-    for (size_t i = 0; i < read->count_streams && access == ACCESS_READY; i++) {
+    enum access access = access_keys(session, read->args.first, read->args.streams, 1);
+    for (size_t i = 0; i < read->args.streams && access == ACCESS_READY; i++) {
         struct group_stream *stream = &read->streams[i];
         struct bytes key = group_read_key(read, i);
         struct object *object;
         access = access_groups(session, key, &object);
         if (access != ACCESS_READY)
             break;
-        group_place_find(&stream->place, session->db, key, object, read->group);
+        group_place_find(&stream->place, session->db, key, object, read->args.group);
         if (stream->place.group == NULL) {
             reply_error(&session->reply,
                         "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with "
                         "GROUP option",
-                        (int)key.len, key.data, (int)read->group.len, read->group.data);
+                        (int)key.len, key.data, (int)read->args.group.len, read->args.group.data);
             return ACCESS_FAILED;
         }
-        if (!stream->parsed && !parse_id(session, read->first + read->count_streams + i, stream))
+        if (!stream->parsed &&
+            !parse_id(session, read->args.first + read->args.streams + i, stream))
             return ACCESS_FAILED;
-        if (!stream->fresh || read->claims)
+        if (!stream->fresh || read->args.claims)
             access = dead_letters_access(session, object_feed(object));
     }
     return access;
@@ -248,7 +183,7 @@ static bool is_outdated(const struct group_read *read)
         return true;
     if (read->has_item && pending_changed(read->streams[read->at].group, &read->item))
         return true;
-    for (size_t i = read->done; i < read->count_streams; i++) {
+    for (size_t i = read->done; i < read->args.streams; i++) {
         struct group_stream *stream = &read->streams[i];
         if (stream->group == NULL)
             continue;
@@ -274,7 +209,7 @@ static enum err read_stream(struct group_read *read)
         group_ref(group);
         stream->last_id = group_state(group)->last_id;
     }
-    if (group_write_consumer(session, &stream->place, read->consumer, read->now_ms) == NULL)
+    if (group_write_consumer(session, &stream->place, read->args.consumer, read->now_ms) == NULL)
         return ERR_INVALID;
     return stream->fresh ? group_read_fresh(read, feed, group)
                          : group_read_history(read, feed, group);
@@ -285,7 +220,7 @@ static void deliver_stream(struct session *session, struct group_read *read,
 {
     struct feed *feed = object_feed(stream->place.object);
     struct group *group = stream->place.group;
-    const struct consumer *consumer = group_consumer(group, read->consumer);
+    const struct consumer *consumer = group_consumer(group, read->args.consumer);
     dead_letters_write(session, &stream->place, &stream->dead);
     if (!pending_set_empty(&stream->touched))
         group_write_claims(session, &stream->place, consumer, &stream->touched,
@@ -296,7 +231,7 @@ static void deliver_stream(struct session *session, struct group_read *read,
     if (stream->rewound)
         pending_lookup_refresh(&stream->lookup);
     group_write_delivery(session, &stream->place, consumer, ids, stream->count,
-                         stream->rewound ? &stream->lookup.found : NULL, read->no_ack,
+                         stream->rewound ? &stream->lookup.found : NULL, read->args.no_ack,
                          read->now_ms);
     stream->pass_on = id_less(group_state(group)->last_id, feed_row(feed)->last_id);
 }
@@ -312,7 +247,7 @@ static void deliver(struct session *session, struct group_read *read)
 
 static enum access collect(struct session *session, struct group_read *read)
 {
-    while (read->at < read->count_streams) {
+    while (read->at < read->args.streams) {
         enum err err = read_stream(read);
         if (err == ERR_COLD) {
             read->went_cold = true;
@@ -339,11 +274,11 @@ static void set_alarm(struct group_read *read)
 {
     uint64_t wait_ms = UINT64_MAX;
     read->alarm_us = 0;
-    for (size_t i = 0; read->claims && i < read->count_streams; i++) {
+    for (size_t i = 0; read->args.claims && i < read->args.streams; i++) {
         struct group *group = read->streams[i].place.group;
         if (group_state(group)->pending == 0)
             continue;
-        uint64_t due_ms = group->oldest_ms + read->min_idle;
+        uint64_t due_ms = group->oldest_ms + read->args.min_idle;
         uint64_t left_ms = due_ms > read->now_ms ? due_ms - read->now_ms : 1;
         wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
     }
@@ -355,23 +290,24 @@ static void set_alarm(struct group_read *read)
 static enum flow block(struct session *session, struct group_read *read)
 {
     uint64_t now_us = clock_mono_us();
-    bool over = read->deadline_us > 0 && now_us >= read->deadline_us;
+    bool over = read->args.deadline_us > 0 && now_us >= read->args.deadline_us;
     bool alarmed = read->alarm_us > 0 && now_us >= read->alarm_us;
     if (read->blocking.end == BLOCKING_UNBLOCKED) {
         reply_error(&session->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
         return FLOW_DONE;
     }
-    if (read->timeout_ms < 0 || over || (read->blocking.end == BLOCKING_TIMED_OUT && !alarmed)) {
+    if (read->args.timeout_ms < 0 || over ||
+        (read->blocking.end == BLOCKING_TIMED_OUT && !alarmed)) {
         reply_null_array(&session->reply);
         return FLOW_DONE;
     }
     read->done = 0;
     begin_round(read);
     set_alarm(read);
-    uint64_t until_us = read->deadline_us;
+    uint64_t until_us = read->args.deadline_us;
     if (read->alarm_us > 0 && (until_us == 0 || read->alarm_us < until_us))
         until_us = read->alarm_us;
-    blocking_start(&read->blocking, session->argv + read->first, read->count_streams, until_us);
+    blocking_start(&read->blocking, session->argv + read->args.first, read->args.streams, until_us);
     return FLOW_WAIT;
 }
 

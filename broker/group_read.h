@@ -6,6 +6,7 @@
 #include "broker/dead_letter.h"
 #include "broker/group_commands.h"
 #include "broker/pending_lookup.h"
+#include "broker/stream_args.h"
 #include "broker/stream_reading.h"
 
 /* One key of the command. */
@@ -36,17 +37,8 @@ struct group_stream {
 
 struct group_read {
     struct blocking blocking;
-    uint64_t alarm_us;  /* CLAIM: when to look again while it blocks; 0: never */
-    int64_t count;      /* entries of each feed, 0: all */
-    int64_t timeout_ms; /* -1: does not block, 0: for ever */
-    uint64_t deadline_us;
-    bool no_ack;
-    bool claims;       /* CLAIM: pending entries first that were delivered so long ago: */
-    uint64_t min_idle; /* milliseconds */
-    struct bytes group;
-    struct bytes consumer;
-    size_t first; /* argument: the first key */
-    size_t count_streams;
+    uint64_t alarm_us; /* CLAIM: when to look again while it blocks; 0: never */
+    struct stream_read args;
     struct group_stream *streams;
 
     /* A key that is named twice: each stream is delivered before the next one is read. */
@@ -72,7 +64,7 @@ struct group_read {
 
 static inline struct bytes group_read_key(const struct group_read *read, size_t stream)
 {
-    return read->blocking.session->argv[read->first + stream];
+    return read->blocking.session->argv[read->args.first + stream];
 }
 
 /* Collects stream `at`. ERR_COLD: a reader is at work. */

@@ -31,7 +31,7 @@ static enum err look_up(struct group_read *read, struct group_stream *stream)
     struct session *session = read->blocking.session;
     const struct id *ids = (const struct id *)(const void *)stream->ids.data;
     struct id last = group_state_stored_last(group_state(stream->group));
-    if (read->no_ack || stream->count == 0 || id_less(last, ids[0]))
+    if (read->args.no_ack || stream->count == 0 || id_less(last, ids[0]))
         return ERR_OK;
     if (!stream->rewound)
         pending_lookup_begin(&stream->lookup, session, stream->group);
@@ -45,7 +45,7 @@ static enum err look_up(struct group_read *read, struct group_stream *stream)
 /* How many entries the stream still wants; 0 is no limit elsewhere, so ask before. */
 static bool has_enough(const struct group_read *read, const struct group_stream *stream)
 {
-    return read->count > 0 && stream->claimed >= (uint64_t)read->count;
+    return read->args.count > 0 && stream->claimed >= (uint64_t)read->args.count;
 }
 
 static enum err read_entries(struct group_read *read, struct group_stream *stream,
@@ -54,12 +54,12 @@ static enum err read_entries(struct group_read *read, struct group_stream *strea
     struct session *session = read->blocking.session;
     if (!read->reading_open) {
         struct id from = group_state(group)->last_id;
-        uint64_t limit = read->count > 0 ? (uint64_t)read->count - stream->claimed : 0;
+        uint64_t limit = read->args.count > 0 ? (uint64_t)read->args.count - stream->claimed : 0;
         if (!id_less(from, feed_row(feed)->last_id) || !id_next(&from))
             return ERR_END;
         reading_begin(&read->reading, session, feed, from, ID_MAX, false, limit);
         read->reading.ids = &stream->ids;
-        read->reading.tells_deliveries = read->claims;
+        read->reading.tells_deliveries = read->args.claims;
         read->reading_open = true;
     }
     enum err err = reading_step(&read->reading, session);
@@ -119,7 +119,7 @@ static enum err next_idle(struct group_read *read, struct group_stream *stream)
             break;
         uint64_t delivered_ms = read->item.delivered_ms;
         read->has_item =
-            delivered_ms <= read->now_ms && read->now_ms - delivered_ms >= read->min_idle;
+            delivered_ms <= read->now_ms && read->now_ms - delivered_ms >= read->args.min_idle;
         if (delivered_ms < stream->oldest_ms)
             stream->oldest_ms = delivered_ms;
     }
@@ -133,7 +133,7 @@ static enum err next_idle(struct group_read *read, struct group_stream *stream)
 static enum err read_claims(struct group_read *read, struct group_stream *stream, struct feed *feed)
 {
     struct group *group = stream->group;
-    bool too_young = group->oldest_ms > 0 && group->oldest_ms + read->min_idle > read->now_ms;
+    bool too_young = group->oldest_ms > 0 && group->oldest_ms + read->args.min_idle > read->now_ms;
     if (!read->walk_open && too_young)
         return ERR_OK;
     while (!has_enough(read, stream)) {
@@ -167,7 +167,7 @@ enum err group_read_fresh(struct group_read *read, struct feed *feed, struct gro
 {
     struct group_stream *stream = &read->streams[read->at];
     enum err err = ERR_OK;
-    if (read->claims && !stream->claimed_all) {
+    if (read->args.claims && !stream->claimed_all) {
         err = read_claims(read, stream, feed);
         if (err != ERR_OK)
             return err;
@@ -248,10 +248,10 @@ enum err group_read_history(struct group_read *read, struct feed *feed, struct g
 {
     struct session *session = read->blocking.session;
     struct group_stream *stream = &read->streams[read->at];
-    const struct consumer *consumer = group_consumer(group, read->consumer);
+    const struct consumer *consumer = group_consumer(group, read->args.consumer);
     uint64_t limit = consumer->pending; /* there are no more, wherever it begins */
-    if (read->count > 0 && (uint64_t)read->count < limit)
-        limit = (uint64_t)read->count;
+    if (read->args.count > 0 && (uint64_t)read->args.count < limit)
+        limit = (uint64_t)read->args.count;
     struct reply reply = {&read->body, session->reply.version};
     if (!stream->begun) {
         begin_stream(read, &reply);

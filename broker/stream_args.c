@@ -1,5 +1,6 @@
 #include "broker/stream_args.h"
 
+#include "base/clock.h"
 #include "broker/broker.h"
 #include "broker/options.h"
 
@@ -371,4 +372,100 @@ bool stream_parse_trim(struct session *session, struct trim *out)
         return false;
     }
     return finish_trim(session, &args, out);
+}
+
+/* ---- XREAD, XREADGROUP ---- */
+
+static bool only_in_groups(struct session *session, const char *option)
+{
+    reply_error(&session->reply,
+                "ERR The %s option is only supported by XREADGROUP. You called XREAD instead.",
+                option);
+    return false;
+}
+
+static bool parse_min_idle(struct session *session, size_t index, struct stream_read *read)
+{
+    int64_t min_idle;
+    if (!stream_integer(session, index, &min_idle))
+        return false;
+    if (min_idle < 0) {
+        reply_error(&session->reply, "ERR min-idle-time must be a positive integer");
+        return false;
+    }
+    read->claims = true;
+    read->min_idle = (uint64_t)min_idle;
+    return true;
+}
+
+/* STREAMS at `index`: keys, then as many ids. */
+static bool parse_streams(struct session *session, size_t index, bool in_group,
+                          struct stream_read *read)
+{
+    size_t rest = session->argc - index - 1;
+    if (rest % 2 != 0) {
+        reply_error(&session->reply,
+                    "ERR Unbalanced '%s' list of streams: for each stream key an ID or "
+                    "'%c' must be specified.",
+                    in_group ? "xreadgroup" : "xread", in_group ? '>' : '$');
+        return false;
+    }
+    if (in_group && read->group.data == NULL) {
+        reply_error(&session->reply, "ERR Missing GROUP option for XREADGROUP");
+        return false;
+    }
+    read->first = index + 1;
+    read->streams = rest / 2;
+    return true;
+}
+
+/* What only XREADGROUP has. False: replied. *taken is false when it is none of that. */
+static bool parse_group_option(struct session *session, size_t *at, bool in_group,
+                               struct stream_read *read, bool *taken)
+{
+    size_t more = session->argc - *at - 1;
+    *taken = true;
+    if (stream_word(session, *at, "group") && more > 1) {
+        if (!in_group)
+            return only_in_groups(session, "GROUP");
+        read->group = session->argv[++*at];
+        read->consumer = session->argv[++*at];
+    } else if (stream_word(session, *at, "noack")) {
+        if (!in_group)
+            return only_in_groups(session, "NOACK");
+        read->no_ack = true;
+    } else if (in_group && stream_word(session, *at, "claim") && more > 0) {
+        return parse_min_idle(session, ++*at, read);
+    } else {
+        *taken = false;
+    }
+    return true;
+}
+
+bool stream_parse_read(struct session *session, bool in_group, struct stream_read *out)
+{
+    *out = (struct stream_read){.timeout_ms = -1};
+    for (size_t i = 1; i < session->argc; i++) {
+        size_t more = session->argc - i - 1;
+        bool taken;
+        if (stream_word(session, i, "block") && more > 0) {
+            if (!stream_timeout(session, ++i, &out->timeout_ms))
+                return false;
+        } else if (stream_word(session, i, "count") && more > 0) {
+            if (!stream_integer(session, ++i, &out->count))
+                return false;
+            if (out->count < 0)
+                out->count = 0;
+        } else if (stream_word(session, i, "streams") && more > 0) {
+            if (out->timeout_ms > 0)
+                out->deadline_us = clock_mono_us() + (uint64_t)out->timeout_ms * 1000;
+            return parse_streams(session, i, in_group, out);
+        } else if (!parse_group_option(session, &i, in_group, out, &taken)) {
+            return false;
+        } else if (!taken) {
+            break;
+        }
+    }
+    session_syntax_error(session);
+    return false;
 }

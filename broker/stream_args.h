@@ -52,4 +52,20 @@ bool stream_parse_add(struct session *session, struct stream_add *out);
 /* XTRIM. */
 bool stream_parse_trim(struct session *session, struct trim *out);
 
+struct stream_read {
+    int64_t count;        /* entries of each feed, 0: all */
+    int64_t timeout_ms;   /* -1: does not block, 0: for ever */
+    uint64_t deadline_us; /* of the monotonic clock; 0: none */
+    size_t first;         /* argument: the first key; the ids follow the keys */
+    size_t streams;
+    /* XREADGROUP */
+    struct bytes group;
+    struct bytes consumer;
+    bool no_ack;
+    bool claims;       /* CLAIM: pending entries first that were delivered so long ago: */
+    uint64_t min_idle; /* milliseconds */
+};
+/* XREAD, or XREADGROUP. Ids are not looked at. */
+bool stream_parse_read(struct session *session, bool in_group, struct stream_read *out);
+
 #endif

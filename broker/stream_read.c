@@ -193,11 +193,7 @@ enum flow xrevrange_command(struct session *session)
 
 struct read_work {
     struct blocking blocking;
-    int64_t count;        /* entries of each feed, 0: all */
-    int64_t timeout_ms;   /* -1: does not block, 0: for ever */
-    uint64_t deadline_us; /* 0: none */
-    size_t first;         /* argument: the first key */
-    size_t streams;
+    struct stream_read args;
     struct id *after; /* of each stream: entries behind it are wanted */
     size_t resolved;  /* streams whose `after` is filled */
     bool went_cold;   /* what is in `body` was read in an earlier state */
@@ -225,55 +221,6 @@ static void read_work_destroy(struct work *work)
     buf_deinit(&read->body);
     mem_free(read->after);
     mem_free(read);
-}
-
-/* STREAMS at `index`: keys, then as many ids. */
-static bool parse_streams(struct session *session, size_t index, struct read_work *read)
-{
-    size_t rest = session->argc - index - 1;
-    if (rest % 2 != 0) {
-        reply_error(&session->reply,
-                    "ERR Unbalanced 'xread' list of streams: for each stream key an ID or "
-                    "'$' must be specified.");
-        return false;
-    }
-    read->first = index + 1;
-    read->streams = rest / 2;
-    return true;
-}
-
-static bool only_in_groups(struct session *session, const char *option)
-{
-    reply_error(&session->reply,
-                "ERR The %s option is only supported by XREADGROUP. You called XREAD instead.",
-                option);
-    return false;
-}
-
-static bool parse_read(struct session *session, struct read_work *read)
-{
-    for (size_t i = 1; i < session->argc; i++) {
-        size_t more = session->argc - i - 1;
-        if (stream_word(session, i, "block") && more > 0) {
-            if (!stream_timeout(session, ++i, &read->timeout_ms))
-                return false;
-        } else if (stream_word(session, i, "count") && more > 0) {
-            if (!stream_integer(session, ++i, &read->count))
-                return false;
-            if (read->count < 0)
-                read->count = 0;
-        } else if (stream_word(session, i, "streams") && more > 0) {
-            return parse_streams(session, i, read);
-        } else if (stream_word(session, i, "group") && more > 1) {
-            return only_in_groups(session, "GROUP");
-        } else if (stream_word(session, i, "noack")) {
-            return only_in_groups(session, "NOACK");
-        } else {
-            break;
-        }
-    }
-    session_syntax_error(session);
-    return false;
 }
 
 /* "+": whatever is behind the entry before the last one. */
@@ -307,9 +254,9 @@ static enum access resolve_last(struct session *session, struct read_work *read,
 static enum access resolve_id(struct session *session, struct read_work *read, size_t i)
 {
     struct object *object;
-    size_t index = read->first + read->streams + i;
+    size_t index = read->args.first + read->args.streams + i;
     struct bytes text = session->argv[index];
-    enum access access = access_feed(session, session->argv[read->first + i], &object);
+    enum access access = access_feed(session, session->argv[read->args.first + i], &object);
     if (access != ACCESS_READY)
         return access;
     struct feed *feed = object_feed(object);
@@ -330,10 +277,10 @@ static enum access resolve_id(struct session *session, struct read_work *read, s
 
 static enum access resolve_ids(struct session *session, struct read_work *read)
 {
-    if (read->resolved == read->streams)
+    if (read->resolved == read->args.streams)
         return ACCESS_READY;
-    enum access access = access_keys(session, read->first, read->streams, 1);
-    while (access == ACCESS_READY && read->resolved < read->streams) {
+    enum access access = access_keys(session, read->args.first, read->args.streams, 1);
+    while (access == ACCESS_READY && read->resolved < read->args.streams) {
         access = resolve_id(session, read, read->resolved);
         read->resolved += access == ACCESS_READY;
     }
@@ -346,12 +293,9 @@ static struct read_work *begin_read(struct session *session)
     blocking_init(&read->blocking, session, read_work_destroy);
     buf_init(&read->body);
     session->work = &read->blocking.work;
-    read->timeout_ms = -1;
-    if (!parse_read(session, read))
+    if (!stream_parse_read(session, false, &read->args))
         return NULL;
-    read->after = mem_zalloc(read->streams * sizeof(*read->after));
-    if (read->timeout_ms > 0)
-        read->deadline_us = clock_mono_us() + (uint64_t)read->timeout_ms * 1000;
+    read->after = mem_zalloc(read->args.streams * sizeof(*read->after));
     return read;
 }
 
@@ -360,7 +304,7 @@ static void add_stream(struct session *session, struct read_work *read)
     struct reply reply = {&read->body, session->reply.version};
     if (reply.version == 2)
         reply_array(&reply, 2);
-    reply_bulk(&reply, session->argv[read->first + read->at]);
+    reply_bulk(&reply, session->argv[read->args.first + read->at]);
     reading_reply(&read->reading, &reply);
     read->served++;
 }
@@ -371,13 +315,15 @@ static enum access read_stream(struct session *session, struct read_work *read)
     if (!read->reading_open) {
         struct object *object;
         struct id from = read->after[read->at];
-        enum access access = access_feed(session, session->argv[read->first + read->at], &object);
+        enum access access =
+            access_feed(session, session->argv[read->args.first + read->at], &object);
         if (access != ACCESS_READY)
             return access;
         struct feed *feed = object_feed(object);
         if (feed == NULL || !id_less(from, feed_row(feed)->last_id) || !id_next(&from))
             return ACCESS_READY;
-        reading_begin(&read->reading, session, feed, from, ID_MAX, false, (uint64_t)read->count);
+        reading_begin(&read->reading, session, feed, from, ID_MAX, false,
+                      (uint64_t)read->args.count);
         read->reading_open = true;
     }
     enum err err = reading_step(&read->reading, session);
@@ -398,17 +344,18 @@ static enum access read_stream(struct session *session, struct read_work *read)
 /* Nothing is there: waits, or says so. */
 static enum flow block(struct session *session, struct read_work *read)
 {
-    bool over = read->deadline_us > 0 && clock_mono_us() >= read->deadline_us;
+    bool over = read->args.deadline_us > 0 && clock_mono_us() >= read->args.deadline_us;
     if (read->blocking.end == BLOCKING_UNBLOCKED) {
         reply_error(&session->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
         return FLOW_DONE;
     }
-    if (read->timeout_ms < 0 || over || read->blocking.end == BLOCKING_TIMED_OUT) {
+    if (read->args.timeout_ms < 0 || over || read->blocking.end == BLOCKING_TIMED_OUT) {
         reply_null_array(&session->reply);
         return FLOW_DONE;
     }
     read->at = 0;
-    blocking_start(&read->blocking, session->argv + read->first, read->streams, read->deadline_us);
+    blocking_start(&read->blocking, session->argv + read->args.first, read->args.streams,
+                   read->args.deadline_us);
     return FLOW_WAIT;
 }
 
@@ -423,7 +370,7 @@ enum flow xread_command(struct session *session)
     if (read == NULL)
         return FLOW_DONE;
     enum access access = resolve_ids(session, read);
-    for (; read->at < read->streams && access == ACCESS_READY; read->at++) {
+    for (; read->at < read->args.streams && access == ACCESS_READY; read->at++) {
         access = read_stream(session, read);
         if (access != ACCESS_READY) {
             read->went_cold = true;
