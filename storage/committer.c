@@ -250,12 +250,18 @@ enum err committer_start(struct commit_log *log, enum sync_mode mode,
     return ERR_OK;
 }
 
+/* In this order: else the thread would wake up to wait for the mutex. */
+static void unlock_and_wake(struct committer *committer)
+{
+    pthread_mutex_unlock(&committer->mutex);
+    pthread_cond_signal(&committer->wake);
+}
+
 enum err committer_stop(struct committer *committer)
 {
     pthread_mutex_lock(&committer->mutex);
     committer->stopping = true;
-    pthread_cond_signal(&committer->wake);
-    pthread_mutex_unlock(&committer->mutex);
+    unlock_and_wake(committer);
     pthread_join(committer->thread, NULL);
     enum err err = (enum err)atomic_load(&committer->err);
     destroy(committer);
@@ -277,8 +283,7 @@ void committer_submit(struct committer *committer, uint64_t lsn, struct buf *pay
     atomic_store_explicit(&committer->busy, true, memory_order_relaxed);
     pthread_mutex_lock(&committer->mutex);
     committer->submitted = true;
-    pthread_cond_signal(&committer->wake);
-    pthread_mutex_unlock(&committer->mutex);
+    unlock_and_wake(committer);
 }
 
 void committer_release(struct committer *committer, uint64_t upto)
@@ -286,16 +291,14 @@ void committer_release(struct committer *committer, uint64_t upto)
     pthread_mutex_lock(&committer->mutex);
     if (upto > committer->release_upto)
         committer->release_upto = upto;
-    pthread_cond_signal(&committer->wake);
-    pthread_mutex_unlock(&committer->mutex);
+    unlock_and_wake(committer);
 }
 
 void committer_set_mode(struct committer *committer, enum sync_mode mode)
 {
     pthread_mutex_lock(&committer->mutex);
     committer->mode = mode;
-    pthread_cond_signal(&committer->wake);
-    pthread_mutex_unlock(&committer->mutex);
+    unlock_and_wake(committer);
 }
 
 enum err committer_report(struct committer *committer, uint64_t *lsn)
