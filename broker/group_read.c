@@ -290,14 +290,15 @@ static void deliver_stream(struct session *session, struct group_read *read,
     if (!pending_set_empty(&stream->touched))
         group_write_claims(session, &stream->place, consumer, &stream->touched,
                            group_state(group)->last_id, stream->fresh, read->now_ms);
-    if (!stream->fresh || stream->count == 0)
+    if (!stream->fresh)
         return;
     const struct id *ids = (const struct id *)(const void *)stream->ids.data;
     if (stream->rewound)
         pending_lookup_refresh(&stream->lookup);
-    group_write_delivery(session, &stream->place, consumer, ids, stream->count,
-                         stream->rewound ? &stream->lookup.found : NULL, read->no_ack,
-                         read->now_ms);
+    if (stream->count > 0)
+        group_write_delivery(session, &stream->place, consumer, ids, stream->count,
+                             stream->rewound ? &stream->lookup.found : NULL, read->no_ack,
+                             read->now_ms);
     stream->pass_on = id_less(group_state(group)->last_id, feed_row(feed)->last_id);
 }
 
