@@ -101,6 +101,26 @@ test('a reader whose claims are enough leaves new entries to the next one', IN_T
     assert.deepEqual(idsOf(await next.reply, key), [added]);
 });
 
+test('entries that are given back wake whoever claims, wherever in the line', IN_TIME, async (t) => {
+    const key = await newFeed('g');
+    const id = await writer.ok('XADD', key, '*', 'n', '1');
+    await writer.ok('XREADGROUP', 'GROUP', 'g', 'owner', 'STREAMS', key, '>');
+    await wait(t, 'g', 'first', key);
+    const claims = await wait(t, 'g', 'claims', key, { claim: 60_000 });
+    await delay(20); /* it has looked at what is pending, and sleeps */
+    assert.equal(await writer.ok('XNACK', key, 'g', 'FAIL', 'IDS', '1', id), 1);
+    assert.deepEqual(idsOf(await claims.reply, key), [id]);
+});
+
+test('what is delivered while a reader with CLAIM waits is claimed in time', IN_TIME, async (t) => {
+    const key = await newFeed('g');
+    const owner = await wait(t, 'g', 'owner', key);
+    const claims = await wait(t, 'g', 'claims', key, { claim: 150 });
+    const id = await writer.ok('XADD', key, '*', 'n', '1');
+    assert.deepEqual(idsOf(await owner.reply, key), [id]);
+    assert.deepEqual(idsOf(await claims.reply, key), [id]);
+});
+
 test('who closed, timed out or was unblocked takes nothing along', async (t) => {
     const key = await newFeed('g');
     const closed = await wait(t, 'g', 'closed', key);
