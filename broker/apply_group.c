@@ -108,6 +108,7 @@ static enum err assign(const struct applying_group *applying, const struct group
         if (claims) {
             item.delivered_ms = change.delivered_ms;
             item.deliveries = change.deliveries;
+            applying->group->backdated += item.delivered_ms < head->now_ms;
         }
         group_assign(applying->group, &item, change.consumer);
     }

@@ -80,6 +80,15 @@ void blocking_signal_line(struct broker *broker, unsigned db, struct bytes key, 
              BLOCKING_SIGNALLED);
 }
 
+void blocking_signal_whole_line(struct broker *broker, unsigned db, struct bytes key,
+                                struct bytes line)
+{
+    struct waiter *waiter = waiters_line_first(&broker->waiters, db, key, line);
+    for (; waiter != NULL; waiter = waiters_line_next(waiter))
+        wake(broker, container_of(waiter, struct blocking_key, waiter)->blocking,
+             BLOCKING_SIGNALLED);
+}
+
 void blocking_signal_all(struct broker *broker, unsigned db)
 {
     for (struct list *link = broker->blocked.next; link != &broker->blocked; link = link->next) {

@@ -54,6 +54,9 @@ void blocking_stop(struct blocking *blocking);
 void blocking_signal(struct broker *broker, unsigned db, struct bytes key);
 /* The same for the first one in a line of the key only. */
 void blocking_signal_line(struct broker *broker, unsigned db, struct bytes key, struct bytes line);
+/* The same for everybody in a line: not all of them may want what has happened. */
+void blocking_signal_whole_line(struct broker *broker, unsigned db, struct bytes key,
+                                struct bytes line);
 /* The same for all keys of a database: it was swapped with another. */
 void blocking_signal_all(struct broker *broker, unsigned db);
 /* Resumes those who were signalled. */

@@ -65,8 +65,8 @@ static enum access info_feed(struct session *session, struct object **out)
 /* Only then is there one field more than Redis has. */
 static bool parks_groups(const struct feed *feed)
 {
-    const struct upkeep *upkeep = feed_upkeep(feed);
-    return upkeep != NULL && upkeep_policy(upkeep)->maxlag_ms > 0;
+    const struct policy *policy = upkeep_policy(feed_upkeep(feed));
+    return policy != NULL && policy->maxlag_ms > 0;
 }
 
 enum flow xinfo_groups_command(struct session *session)

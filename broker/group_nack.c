@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "broker/blocking.h"
 #include "broker/broker_internal.h"
 #include "broker/dead_letter.h"
 #include "broker/pending_lookup.h"
@@ -232,6 +233,9 @@ static enum flow write_all(struct nack_work *nack, const struct group_place *pla
     }
     while (!dead && !pending_set_empty(found))
         write_owner(session, place, found, args);
+    if (!dead && count > 0) /* whoever claims may have them */
+        blocking_signal_whole_line(session->broker, place->db, place->key,
+                                   group_name(place->group));
     reply_integer(&session->reply, (int64_t)count);
     return FLOW_DONE;
 }

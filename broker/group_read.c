@@ -225,14 +225,15 @@ static void deliver_stream(struct session *session, struct group_read *read,
     if (!pending_set_empty(&stream->touched))
         group_write_claims(session, &stream->place, consumer, &stream->touched,
                            group_state(group)->last_id, stream->fresh, read->now_ms);
-    if (!stream->fresh || stream->count == 0)
+    if (!stream->fresh)
         return;
     const struct id *ids = (const struct id *)(const void *)stream->ids.data;
     if (stream->rewound)
         pending_lookup_refresh(&stream->lookup);
-    group_write_delivery(session, &stream->place, consumer, ids, stream->count,
-                         stream->rewound ? &stream->lookup.found : NULL, read->args.no_ack,
-                         read->now_ms);
+    if (stream->count > 0)
+        group_write_delivery(session, &stream->place, consumer, ids, stream->count,
+                             stream->rewound ? &stream->lookup.found : NULL, read->args.no_ack,
+                             read->now_ms);
     stream->pass_on = id_less(group_state(group)->last_id, feed_row(feed)->last_id);
 }
 
@@ -268,18 +269,26 @@ static enum access collect(struct session *session, struct group_read *read)
     return ACCESS_READY;
 }
 
-/* When the first pending entry is old enough to be claimed, as far as that is known: then a blocked
- * reader looks again. */
+/* A blocked reader looks for claims again after this time where it does not know better: what was
+ * due could not be claimed, or may have come since. */
+#define CLAIMS_RETRY_MS 100
+
+/* In how many milliseconds something may be old enough to be claimed. */
+static uint64_t claims_wait_ms(const struct group_read *read, struct group *group)
+{
+    uint64_t due_ms = group->oldest_ms + read->args.min_idle;
+    if (group_state(group)->pending == 0) /* whatever will be was not delivered before now */
+        return read->args.min_idle > CLAIMS_RETRY_MS ? read->args.min_idle : CLAIMS_RETRY_MS;
+    return due_ms > read->now_ms ? due_ms - read->now_ms : CLAIMS_RETRY_MS;
+}
+
+/* When a blocked reader looks for claims again. */
 static void set_alarm(struct group_read *read)
 {
     uint64_t wait_ms = UINT64_MAX;
     read->alarm_us = 0;
     for (size_t i = 0; read->args.claims && i < read->args.streams; i++) {
-        struct group *group = read->streams[i].place.group;
-        if (group_state(group)->pending == 0)
-            continue;
-        uint64_t due_ms = group->oldest_ms + read->args.min_idle;
-        uint64_t left_ms = due_ms > read->now_ms ? due_ms - read->now_ms : 1;
+        uint64_t left_ms = claims_wait_ms(read, read->streams[i].place.group);
         wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
     }
     if (wait_ms < UINT64_MAX / 2000)

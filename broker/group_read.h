@@ -28,6 +28,7 @@ struct group_stream {
     uint64_t claimed; /* entries in: */
     struct buf claims;
     uint64_t oldest_ms; /* delivery time of what was walked */
+    uint64_t backdated; /* of the group, when the walk began */
     struct pending_lookup lookup;
     bool begun; /* history: */
     struct reply_deferred entries;

@@ -110,6 +110,7 @@ static enum err next_idle(struct group_read *read, struct group_stream *stream)
     if (!read->walk_open) {
         pending_walk_begin(&read->walk, session, stream->group, ID_MIN, ID_MAX, false);
         stream->oldest_ms = UINT64_MAX;
+        stream->backdated = stream->group->backdated;
     }
     read->walk_open = true;
     enum err err = pending_walk_resume(&read->walk, session);
@@ -128,8 +129,9 @@ static enum err next_idle(struct group_read *read, struct group_stream *stream)
     return err;
 }
 
-/* Collects what is to be claimed. A walk that came to the end in one turn knows how old what is
- * pending is, so that the next one need not begin before. */
+/* Collects what is to be claimed. A walk that came to the end knows how old what is pending is, so
+ * that the next one need not begin before: what was delivered while it waited is younger, but for
+ * what was said to be older. */
 static enum err read_claims(struct group_read *read, struct group_stream *stream, struct feed *feed)
 {
     struct group *group = stream->group;
@@ -138,7 +140,7 @@ static enum err read_claims(struct group_read *read, struct group_stream *stream
         return ERR_OK;
     while (!has_enough(read, stream)) {
         enum err err = read->has_item ? ERR_OK : next_idle(read, stream);
-        if (err == ERR_END && !read->went_cold)
+        if (err == ERR_END && group->backdated == stream->backdated)
             group->oldest_ms = stream->oldest_ms < read->now_ms ? stream->oldest_ms : read->now_ms;
         if (err == ERR_END)
             break;

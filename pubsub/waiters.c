@@ -158,3 +158,10 @@ struct waiter *waiters_line_first(const struct waiters *waiters, uint32_t scope,
     struct waiters_line *found = key != NULL ? find_line(key, line) : NULL;
     return found != NULL ? container_of(found->queue.next, struct waiter, line_link) : NULL;
 }
+
+struct waiter *waiters_line_next(const struct waiter *waiter)
+{
+    const struct list *queue = &waiter->line->queue;
+    struct list *next = waiter->line_link.next;
+    return next != queue ? container_of(next, struct waiter, line_link) : NULL;
+}

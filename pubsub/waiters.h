@@ -52,5 +52,7 @@ struct waiter *waiters_next(const struct waiter *waiter);
 /* The first of a line, NULL when nobody stands in it. */
 struct waiter *waiters_line_first(const struct waiters *waiters, uint32_t scope, struct bytes name,
                                   struct bytes line);
+/* Who came to the same line after `waiter`, NULL: nobody. */
+struct waiter *waiters_line_next(const struct waiter *waiter);
 
 #endif

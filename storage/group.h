@@ -71,6 +71,7 @@ struct group {
     struct chunk_shelf shelf; /* some of the blocks on disk */
     uint64_t edits;           /* changes so far */
     uint64_t oldest_ms;       /* nothing pending was delivered before; 0: not known */
+    uint64_t backdated;       /* deliveries so far that are told to lie before their op */
     uint32_t name_len;
     char name[];
 };

@@ -63,6 +63,14 @@ describe('delayed entries', ONLY_WEIR, () => {
         await assert.rejects(client.ok('FEED.CANCEL', 'back', '1-1'), /due already/);
     });
 
+    test('leave XINFO GROUPS as it is without a policy', async () => {
+        await client.ok('XADD', 'grouped', 'DELAY', '100000', '*', 'f', 'v');
+        await client.ok('XGROUP', 'CREATE', 'grouped', 'g', '0');
+        const [group] = await client.ok('XINFO', 'GROUPS', 'grouped');
+        assert.equal(group.get('name'), 'g');
+        assert.ok(!group.has('parked'));
+    });
+
     test('come through node-redis and ioredis', async (t) => {
         const node = createClient({ url: `redis://127.0.0.1:${server.port}`, RESP: 3 });
         await node.connect();

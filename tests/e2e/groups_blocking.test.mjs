@@ -46,8 +46,9 @@ async function newFeed(...groups) {
 async function wait(t, group, name, key, options = {}) {
     const connection = await open(t);
     const count = await blockedClients();
+    const claim = options.claim ? ['CLAIM', String(options.claim)] : [];
     const reply = connection.call('XREADGROUP', 'GROUP', group, name, 'COUNT',
-        String(options.count ?? 10), 'BLOCK', String(options.ms ?? 0), 'STREAMS', key, '>');
+        String(options.count ?? 10), 'BLOCK', String(options.ms ?? 0), ...claim, 'STREAMS', key, '>');
     reply.catch(() => {});
     await untilBlocked(count + 1);
     return { connection, reply, name };
@@ -82,6 +83,42 @@ test('a reader that left entries behind wakes the next one', async (t) => {
     await writer.ok('XGROUP', 'SETID', key, 'g', '0');
     assert.deepEqual(idsOf(await more[0].reply, key), [ids[0]]);
     assert.deepEqual(idsOf(await more[1].reply, key), [ids[1]]);
+});
+
+const IN_TIME = { ...ONLY_WEIR, timeout: 10_000 };
+
+test('a reader whose claims are enough leaves new entries to the next one', IN_TIME, async (t) => {
+    const key = await newFeed('g');
+    const old = await writer.ok('XADD', key, '*', 'n', '1');
+    await writer.ok('XREADGROUP', 'GROUP', 'g', 'owner', 'STREAMS', key, '>');
+    const claims = await wait(t, 'g', 'claims', key, { count: 1, claim: 60_000 });
+    const next = await wait(t, 'g', 'next', key, { count: 1 });
+    await writer.ok('MULTI');
+    await writer.ok('XCLAIM', key, 'g', 'owner', '0', old, 'IDLE', '90000', 'JUSTID');
+    await writer.ok('XADD', key, '*', 'n', '2');
+    const [, added] = await writer.ok('EXEC');
+    assert.deepEqual(idsOf(await claims.reply, key), [old]);
+    assert.deepEqual(idsOf(await next.reply, key), [added]);
+});
+
+test('entries that are given back wake whoever claims, wherever in the line', IN_TIME, async (t) => {
+    const key = await newFeed('g');
+    const id = await writer.ok('XADD', key, '*', 'n', '1');
+    await writer.ok('XREADGROUP', 'GROUP', 'g', 'owner', 'STREAMS', key, '>');
+    await wait(t, 'g', 'first', key);
+    const claims = await wait(t, 'g', 'claims', key, { claim: 60_000 });
+    await delay(20); /* it has looked at what is pending, and sleeps */
+    assert.equal(await writer.ok('XNACK', key, 'g', 'FAIL', 'IDS', '1', id), 1);
+    assert.deepEqual(idsOf(await claims.reply, key), [id]);
+});
+
+test('what is delivered while a reader with CLAIM waits is claimed in time', IN_TIME, async (t) => {
+    const key = await newFeed('g');
+    const owner = await wait(t, 'g', 'owner', key);
+    const claims = await wait(t, 'g', 'claims', key, { claim: 150 });
+    const id = await writer.ok('XADD', key, '*', 'n', '1');
+    assert.deepEqual(idsOf(await owner.reply, key), [id]);
+    assert.deepEqual(idsOf(await claims.reply, key), [id]);
 });
 
 test('who closed, timed out or was unblocked takes nothing along', async (t) => {

@@ -120,6 +120,9 @@ static void only_the_first_of_a_line_is_met(void **state)
     assert_ptr_equal(waiters_next(&alone), &other);
     assert_null(waiters_next(&other));
 
+    assert_ptr_equal(waiters_line_next(&one[0]), &one[1]);
+    assert_ptr_equal(waiters_line_next(&one[1]), &one[2]);
+    assert_null(waiters_line_next(&one[2]));
     waiters_remove(&waiters, &one[1]); /* from the middle: nobody notices */
     assert_ptr_equal(waiters_line_first(&waiters, 0, BYTES("key"), g), &one[0]);
     waiters_remove(&waiters, &one[0]); /* the next one takes its place */
