@@ -7,8 +7,10 @@
 #include "storage/object.h"
 
 enum flow copy_command(struct session *session);
+enum flow dump_command(struct session *session);
 enum flow keys_command(struct session *session);
 enum flow randomkey_command(struct session *session);
+enum flow restore_command(struct session *session);
 enum flow scan_command(struct session *session);
 
 /* expire_commands.c */
