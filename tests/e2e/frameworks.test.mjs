@@ -112,6 +112,14 @@ async function visitor(t, { url }, ...rooms) {
     return socket;
 }
 
+// A visitor's session is kept when its server has seen it go.
+async function hasSession() {
+    const probe = await server.connect();
+    const names = await probe.ok('KEYS', 'session of *');
+    probe.destroy();
+    return names.length > 0;
+}
+
 // The network fails; the next connection will be to `next`.
 async function leaveFor(socket, next) {
     socket.io.uri = next.url;
@@ -190,6 +198,7 @@ for (const [kind, adapter] of Object.entries(ADAPTERS)) {
                 await until(() => a.heard.length === 1, 'what was sent before');
                 const { id } = a;
                 await leaveFor(a, two);
+                await until(hasSession, 'the session that is kept');
                 one.io.to('red').emit('news', 'missed');
                 two.io.to('blue').emit('news', 'not for him');
                 two.io.except('red').emit('news', 'nor this');
