@@ -113,9 +113,9 @@ async function visitor(t, { url }, ...rooms) {
 }
 
 // A visitor's session is kept when its server has seen it go.
-async function hasSession() {
+async function hasSession(name) {
     const probe = await server.connect();
-    const names = await probe.ok('KEYS', 'session of *');
+    const names = await probe.ok('KEYS', `session of ${name} *`);
     probe.destroy();
     return names.length > 0;
 }
@@ -198,7 +198,7 @@ for (const [kind, adapter] of Object.entries(ADAPTERS)) {
                 await until(() => a.heard.length === 1, 'what was sent before');
                 const { id } = a;
                 await leaveFor(a, two);
-                await until(hasSession, 'the session that is kept');
+                await until(() => hasSession(library), 'the session that is kept');
                 one.io.to('red').emit('news', 'missed');
                 two.io.to('blue').emit('news', 'not for him');
                 two.io.except('red').emit('news', 'nor this');
