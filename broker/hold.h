@@ -17,8 +17,8 @@ enum look { LOOK_DONE, LOOK_MORE, LOOK_WAIT, LOOK_FAILED };
 
 struct looking;
 
-/* What is being found out, between turns. Groups are asked in the order of their names; answers stay
- * good while no group comes or goes, since what a group holds moves on. */
+/* What is being found out, between turns. Groups are asked in the order of their names; answers
+ * stay good while no group comes or goes, since what a group holds moves on. */
 struct hold {
     struct groups *groups; /* one reference; NULL: none were asked */
     uint32_t count;        /* of them, and the newest one's number, when the first was asked */
