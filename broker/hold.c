@@ -6,7 +6,8 @@
 /* Names in the log are cut after so many bytes. */
 #define LOGGED_NAME_MAX 128
 
-void hold_reset(struct hold *hold)
+/* Lets go of the group that is being asked. */
+static void leave(struct hold *hold)
 {
     if (hold->in_pending)
         pending_cursor_deinit(&hold->pending);
@@ -14,6 +15,16 @@ void hold_reset(struct hold *hold)
         feed_cursor_deinit(&hold->entry);
     if (hold->group != NULL)
         group_unref(hold->group);
+    hold->in_pending = false;
+    hold->in_feed = false;
+    hold->group = NULL;
+}
+
+void hold_reset(struct hold *hold)
+{
+    leave(hold);
+    if (hold->groups != NULL)
+        groups_unref(hold->groups);
     *hold = (struct hold){0};
 }
 
@@ -41,7 +52,7 @@ static enum err take_rows(struct errand *errand, struct broker *broker)
 {
     struct hold *hold = &broker->caretaker.retention.hold;
     if (errand->fetch.view != store_view(broker->store))
-        hold_reset(hold); /* it asks again */
+        leave(hold); /* it asks again */
     else if (hold->in_pending)
         return pending_cursor_take(&hold->pending, &errand->fetch);
     else if (hold->in_feed)
@@ -67,7 +78,7 @@ static void begin(const struct looking *looking, struct hold *hold, struct group
     struct ranges *ranges = store_ranges(looking->broker->store);
     if (hold->group == group)
         return;
-    hold_reset(hold);
+    leave(hold);
     hold->group = group;
     group_ref(group);
     pending_cursor_init(&hold->pending, group, ranges, ID_MIN, ID_MAX, false);
@@ -131,8 +142,7 @@ static void park(const struct looking *looking, struct group *group, bool parked
 }
 
 /* Takes the group's hold into account. */
-static enum err ask(const struct looking *looking, struct hold *hold, struct group *group,
-                    struct id *first)
+static enum err ask(const struct looking *looking, struct hold *hold, struct group *group)
 {
     uint64_t maxlag_ms = upkeep_policy(feed_upkeep(looking->feed))->maxlag_ms;
     struct id held = ID_MAX;
@@ -144,27 +154,58 @@ static enum err ask(const struct looking *looking, struct hold *hold, struct gro
                 held.ms < looking->now_ms - maxlag_ms;
     park(looking, group, late);
     if (!late)
-        *first = id_min(*first, held);
-    hold_reset(hold);
+        hold->first = id_min(hold->first, held);
+    leave(hold);
+    hold->asked++;
     return ERR_OK;
+}
+
+/* Begins with the first group, where others are there than were asked. */
+static void begin_asking(struct hold *hold, struct groups *groups)
+{
+    const struct roster *roster = &groups->roster;
+    uint64_t newest = roster->count > 0 ? roster->by_number[roster->count - 1]->number : 0;
+    if (hold->groups == groups && hold->count == roster->count && hold->newest == newest)
+        return;
+    hold_reset(hold);
+    hold->groups = groups;
+    groups_ref(groups);
+    hold->count = roster->count;
+    hold->newest = newest;
+    hold->first = ID_MAX;
+}
+
+/* Groups may have been set back since they were asked. */
+static struct id first_of_all(const struct hold *hold)
+{
+    struct id first = hold->first;
+    for (uint32_t i = 0; i < hold->count; i++) {
+        struct group *group = groups_nth(hold->groups, i);
+        struct id next = group_state(group)->last_id;
+        if (!group->parked && id_next(&next))
+            first = id_min(first, next);
+    }
+    return first;
 }
 
 enum look hold_find(const struct looking *looking, struct hold *hold, struct id *out)
 {
-    struct id first = ID_MAX;
     enum err err = keyspace_groups(&looking->broker->keyspace, looking->object);
+    struct groups *groups = looking->feed->groups;
     if (err == ERR_COLD)
         return read_groups(looking);
-    const struct groups *groups = looking->feed->groups;
-    uint32_t count = groups != NULL ? groups->roster.count : 0;
-    for (uint32_t i = 0; i < count && err == ERR_OK; i++)
-        err = ask(looking, hold, groups_nth(groups, i), &first);
+    if (err == ERR_OK && groups == NULL) {
+        *out = ID_MAX;
+        return LOOK_DONE;
+    }
+    if (err == ERR_OK)
+        begin_asking(hold, groups);
+    while (err == ERR_OK && hold->asked < hold->count)
+        err = ask(looking, hold, groups_nth(groups, hold->asked));
     if (err == ERR_COLD)
         return read_rows(looking, hold);
-    if (err != ERR_OK) {
-        hold_reset(hold);
-        return caretaker_failed(looking->caretaker, err);
-    }
-    *out = first;
-    return LOOK_DONE;
+    if (err == ERR_OK)
+        *out = first_of_all(hold);
+    hold_reset(hold);
+    return err == ERR_OK ? LOOK_DONE : caretaker_failed(looking->caretaker, err);
 }

@@ -17,16 +17,23 @@ enum look { LOOK_DONE, LOOK_MORE, LOOK_WAIT, LOOK_FAILED };
 
 struct looking;
 
-/* What is being found out about one group, between turns. */
+/* What is being found out, between turns. Groups are asked in the order of their names; answers
+ * stay good while no group comes or goes, since what a group holds moves on. */
 struct hold {
-    struct group *group; /* one reference; NULL: none */
+    struct groups *groups; /* one reference; NULL: none were asked */
+    uint32_t count;        /* of them, and the newest one's number, when the first was asked */
+    uint64_t newest;
+    uint32_t asked;  /* so many have answered: */
+    struct id first; /* the first id that those hold */
+
+    struct group *group; /* the one being asked; one reference; NULL: none */
     bool in_pending;     /* `pending` is initialized */
     struct pending_cursor pending;
     bool in_feed; /* `entry` is */
     struct feed_cursor entry;
 };
 
-/* Lets go of the group. */
+/* Forgets all answers. */
 void hold_reset(struct hold *hold);
 
 /* The first id that some group holds; ID_MAX: none does. */

@@ -96,6 +96,25 @@ describe('groups with a policy', ONLY_WEIR, () => {
             [['fast', 0], ['slow', 1]]);
         assert.match(server.describe(), /group parked.*key="held" group="slow"/);
     });
+
+    // What deleted consumers had stays on disk: it takes several reads to get past it.
+    test('ACKED comes to an end however much groups have behind them', async () => {
+        const count = 80_000;
+        await client.ok('XGROUP', 'CREATE', 'behind', 'a', '0', 'MKSTREAM');
+        await client.ok('XGROUP', 'CREATE', 'behind', 'b', '0');
+        await client.pipeline(Array.from({ length: count },
+            (_, i) => ['XADD', 'behind', `${i + 1}-0`, 'f', 'v']));
+        for (const group of ['a', 'b']) {
+            for (const [name, wanted] of [['gone', count - 100], ['there', 100]]) {
+                await client.ok('XREADGROUP', 'GROUP', group, name, 'COUNT', String(wanted), 'STREAMS',
+                    'behind', '>');
+            }
+        }
+        await client.ok('SAVE');
+        for (const group of ['a', 'b']) await client.ok('XGROUP', 'DELCONSUMER', 'behind', group, 'gone');
+        await client.ok('FEED.POLICY', 'behind', 'MAXLEN', '10', 'ACKED', 'yes');
+        await until(async () => await client.ok('XLEN', 'behind') === 100);
+    });
 });
 
 // Every entry ends once: acknowledged, dead or still pending, whatever is killed in between.
