@@ -127,6 +127,13 @@ struct hmap_node *hmap_chain(const struct hmap *map, uint64_t hash)
     return *find_chain(map, hash, &bits);
 }
 
+void hmap_prefetch(const struct hmap *map, uint64_t hash)
+{
+    unsigned bits;
+    if (map->count > 0)
+        __builtin_prefetch(find_chain(map, hash, &bits));
+}
+
 struct hmap_node *hmap_walk(const struct hmap *map, uint64_t *hash, bool *last)
 {
     struct hmap_node *chain = NULL;

@@ -38,6 +38,9 @@ void hmap_remove(struct hmap *map, struct hmap_node *node);
  * hash and key. NULL when empty. */
 struct hmap_node *hmap_chain(const struct hmap *map, uint64_t hash);
 
+/* The chain will be asked for soon: its bucket is fetched into the processor's cache. */
+void hmap_prefetch(const struct hmap *map, uint64_t hash);
+
 /* The first non-empty chain at or after `*hash` in hash order, NULL when there is none.
  * Sets `*hash` to the start of the bucket after it, and `*last` when that would
  * be past the end. A chain is in no order and holds all nodes of its span of hashes that are

@@ -247,6 +247,16 @@ void broker_wait_for_room(struct broker *broker, struct session *session)
     list_push_back(&broker->room_waiters, &session->wait_link);
 }
 
+void broker_prefetch(struct broker *broker, unsigned db, const struct bytes *keys, unsigned count)
+{
+    keyspace_prefetch(&broker->keyspace, db, keys, count);
+}
+
+bool broker_prefetch_pays(const struct broker *broker)
+{
+    return keyspace_prefetch_pays(&broker->keyspace);
+}
+
 void broker_after_command(struct broker *broker, struct session *session)
 {
     broker->counters.commands++;

@@ -62,6 +62,12 @@ void broker_wait_for_room(struct broker *broker, struct session *session);
 /* The LSN up to which all records are durable. */
 uint64_t broker_durable(const struct broker *broker);
 
+/* The session's next commands are probably about these keys, at most LOOKAHEAD_MAX
+ * (broker/lookahead.h). Changes nothing but how fast they are found. */
+void broker_prefetch(struct broker *broker, unsigned db, const struct bytes *keys, unsigned count);
+/* False: there are so few keys that it would be of no use. */
+bool broker_prefetch_pays(const struct broker *broker);
+
 /* Called after every command that ran to its end, with session->command still set: wakes blocked
  * readers, feeds monitors. It is called from inside session_feed and session_resume; resuming
  * another session from here nests, so those to be resumed are better kept in a list until the end

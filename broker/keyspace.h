@@ -55,6 +55,13 @@ const struct key_range *keyspace_range(struct keyspace *keyspace, unsigned db, s
 MUST_CHECK enum err keyspace_find(struct keyspace *keyspace, unsigned db, struct bytes key,
                                   struct object **out);
 
+/* These keys, at most LOOKAHEAD_MAX (broker/lookahead.h), will probably be looked up soon: what is
+ * in memory of them is fetched into the processor's cache, side by side. */
+void keyspace_prefetch(struct keyspace *keyspace, unsigned db, const struct bytes *keys,
+                       unsigned count);
+/* False: the keys in memory are so few that they will be in the cache anyway. */
+bool keyspace_prefetch_pays(const struct keyspace *keyspace);
+
 /* The key is cold: what to read. */
 void keyspace_plan(struct keyspace *keyspace, unsigned db, struct bytes key, struct fetch *fetch);
 /* Makes the object from what was read. ERR_COLD: things have changed since, plan again. */

@@ -559,6 +559,13 @@ void parser_keep(struct parser *parser)
     parser->input = buf_bytes(&parser->kept);
 }
 
+struct bytes parser_ahead(const struct parser *parser)
+{
+    /* What the reader holds is the end of the last slice. */
+    CHECK(!parser->in_command && parser->unparsed <= parser->slice);
+    return bytes_of(parser->input.data - parser->unparsed, parser->input.len + parser->unparsed);
+}
+
 size_t parser_memory(const struct parser *parser)
 {
     return parser->kept.cap + parser->wire.cap + parser->argv_cap * sizeof(parser->argv[0]) +

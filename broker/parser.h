@@ -80,6 +80,9 @@ MUST_CHECK enum err parser_next(struct parser *parser);
  * a copy whose arguments lie as it had them. */
 struct bytes parser_wire(const struct bytes *argv, size_t first, size_t count);
 
+/* What is there behind the command that parser_next handed out; the same validity. */
+struct bytes parser_ahead(const struct parser *parser);
+
 /* Input that is kept or in the reader, not yet parsed. */
 static inline size_t parser_unparsed(const struct parser *parser)
 {

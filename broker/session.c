@@ -6,6 +6,7 @@
 #include "base/logger.h"
 #include "broker/broker.h"
 #include "broker/conn.h"
+#include "broker/lookahead.h"
 #include "broker/options.h"
 #include "broker/session_internal.h"
 #include "broker/transaction.h"
@@ -389,6 +390,25 @@ static void stop_at_error(struct session_state *state, enum err err)
     session_finish(session);
 }
 
+/* The command in hand has others behind it: their keys are fetched together with its own. */
+static void look_ahead(struct session_state *state)
+{
+    struct session *session = &state->session;
+    struct bytes keys[LOOKAHEAD_MAX];
+    struct bytes input;
+
+    if (state->ahead > 0) {
+        state->ahead--;
+        return;
+    }
+    input = parser_ahead(&state->parser);
+    if (input.len == 0 || session->argc < 2 || !broker_prefetch_pays(session->broker))
+        return;
+    keys[0] = session->argv[1];
+    state->ahead = lookahead_keys(input, keys + 1, LOOKAHEAD_MAX - 1);
+    broker_prefetch(session->broker, session->db, keys, state->ahead + 1);
+}
+
 /* Runs what was received, as far as that goes now. */
 static void run_commands(struct session_state *state)
 {
@@ -401,6 +421,7 @@ static void run_commands(struct session_state *state)
         if (err == ERR_OK) {
             session->argv = state->parser.argv;
             session->argc = state->parser.argc;
+            look_ahead(state);
             run_command(state);
         }
     }

@@ -22,6 +22,7 @@ struct session_state {
     bool closed;      /* the connection is gone */
     bool input_left;  /* the last run stopped before the input's end */
     bool input_ended; /* the client sends nothing more */
+    unsigned ahead;   /* commands to come whose keys are prefetched */
     enum session_end ending;
     uint64_t over_soft_us; /* when output went over its soft limit; 0: it is not */
 };

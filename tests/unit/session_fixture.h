@@ -29,7 +29,9 @@ struct broker {
     unsigned waits; /* of commands */
     unsigned left;  /* sessions that were told to leave their rooms */
     unsigned limit_closes;
-    uint64_t lost; /* messages of closed sessions */
+    uint64_t lost;         /* messages of closed sessions */
+    bool few_keys;         /* prefetching does not pay */
+    struct buf prefetched; /* keys, with a dot behind each batch */
 };
 
 struct conn {
@@ -89,6 +91,19 @@ void broker_wait_for_room(struct broker *of, struct session *waiting)
 uint64_t broker_durable(const struct broker *of)
 {
     return of->durable;
+}
+
+void broker_prefetch(struct broker *of, unsigned db, const struct bytes *keys, unsigned count)
+{
+    (void)db;
+    for (unsigned i = 0; i < count; i++)
+        buf_add_bytes(&of->prefetched, keys[i]);
+    buf_add_bytes(&of->prefetched, BYTES("."));
+}
+
+bool broker_prefetch_pays(const struct broker *of)
+{
+    return !of->few_keys;
 }
 
 void broker_after_command(struct broker *of, struct session *of_session)
@@ -298,6 +313,7 @@ static inline int tear_down(void **state)
     (void)state;
     if (session != NULL)
         session_close(session);
+    buf_deinit(&broker.prefetched);
     return 0;
 }
 

@@ -31,6 +31,7 @@ static int fresh_items(void **state)
 
 static bool finds(const struct hmap *map, const struct item *item)
 {
+    hmap_prefetch(map, item->node.hash); /* changes nothing */
     struct hmap_node *node = hmap_chain(map, item->node.hash);
     while (node != NULL && node != &item->node)
         node = node->next;

@@ -203,6 +203,48 @@ static void writes_are_told_of_and_replayed_ones_are_not(void **state)
     assert_int_equal(heard.count, 1);
 }
 
+/* Strings, feeds and nothing, dirty and clean, in both stores. */
+static void prefetching_changes_nothing_whatever_the_keys_are(void **state)
+{
+    (void)state;
+    const struct bytes keys[] = {BYTES("feed"),         BYTES("folded"),  BYTES("string"),
+                                 BYTES("cache:string"), BYTES("nothing"), BYTES("")};
+    const unsigned count = sizeof(keys) / sizeof(keys[0]);
+    keyspace_prefetch(&keyspace, 0, keys, count);
+    append(0, "folded", 1);
+    fold();
+    append(0, "feed", 1);
+    for (unsigned i = 2; i < 4; i++) {
+        struct op op = {.kind = OP_SET, .key = keys[i], .data = BYTES("value")};
+        (void)keyspace_write(&keyspace, &op);
+    }
+    struct table before = keyspace.table;
+    keyspace_prefetch(&keyspace, 0, keys, count);
+    keyspace_prefetch(&keyspace, 0, keys, 0);
+    assert_memory_equal(&keyspace.table, &before, sizeof(before));
+    assert_int_equal(feed_row(feed_named(0, "feed"))->length, 1);
+    assert_int_equal(feed_row(feed_named(0, "folded"))->length, 1);
+    assert_int_equal(object_type(look_up(0, "string")), OBJECT_STRING);
+    assert_int_equal(object_type(look_up(0, "cache:string")), OBJECT_STRING);
+    assert_int_equal(object_type(look_up(0, "nothing")), OBJECT_NONE);
+}
+
+static void prefetching_pays_with_a_thousand_keys_of_either_store(void **state)
+{
+    (void)state;
+    for (int i = 0; i <= 2000; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), i < 1000 ? "%d" : "cache:%d", i);
+        struct op op = {.kind = OP_SET, .key = bytes_of_string(name), .data = BYTES("value")};
+        assert_false(keyspace_prefetch_pays(&keyspace));
+        (void)keyspace_write(&keyspace, &op);
+    }
+    assert_true(keyspace_prefetch_pays(&keyspace));
+    (void)look_up(0, "one more");
+    keyspace_forget_memory(&keyspace, 0);
+    assert_true(keyspace_prefetch_pays(&keyspace));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +260,8 @@ int main(void)
         KEYSPACE_TEST(a_dropped_key_leaves_memory_when_it_was_folded),
         KEYSPACE_TEST(clean_keys_can_be_evicted_and_dirty_ones_not),
         KEYSPACE_TEST(writes_are_told_of_and_replayed_ones_are_not),
+        KEYSPACE_TEST(prefetching_changes_nothing_whatever_the_keys_are),
+        KEYSPACE_TEST(prefetching_pays_with_a_thousand_keys_of_either_store),
     };
     seed = unit_seed();
     return cmocka_run_group_tests(tests, NULL, NULL);

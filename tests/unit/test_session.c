@@ -384,6 +384,53 @@ static void arguments_are_one_span_of_wire(void **state)
     assert_true(bytes_equal(session_wire(session, 1, 2), BYTES("$1\r\na\r\n$3\r\nb c\r\n")));
 }
 
+/* ---- looking ahead ---- */
+
+#define ECHO(word) "*2\r\n$4\r\necho\r\n$1\r\n" word "\r\n"
+
+static void assert_prefetched(const char *expected)
+{
+    assert_true(bytes_equal(buf_bytes(&broker.prefetched), bytes_of_string(expected)));
+    drop_output();
+}
+
+static void a_command_alone_is_not_prefetched(void **state)
+{
+    (void)state;
+    feed(ECHO("a"));
+    feed(ECHO("b"));
+    assert_prefetched("");
+}
+
+static void the_keys_of_a_pipeline_are_prefetched_in_batches(void **state)
+{
+    (void)state;
+    feed(ECHO("a") ECHO("b") ECHO("c"));
+    assert_prefetched("abc.");
+    feed(ECHO("d") ECHO("e"));
+    assert_prefetched("abc.de.");
+    buf_reset(&broker.prefetched, 0);
+    feed(ECHO("a") ECHO("b") ECHO("c") ECHO("d") ECHO("e") ECHO("f") ECHO("g") ECHO("h") ECHO("i")
+             ECHO("j") ECHO("k") ECHO("l") ECHO("m") ECHO("n") ECHO("o") ECHO("p") ECHO("q")
+                 ECHO("r") ECHO("s"));
+    assert_prefetched("abcdefghijklmnop.qrs.");
+}
+
+static void nothing_is_prefetched_while_that_does_not_pay(void **state)
+{
+    (void)state;
+    broker.few_keys = true;
+    feed(ECHO("a") ECHO("b"));
+    assert_prefetched("");
+}
+
+static void commands_without_keys_are_passed_over(void **state)
+{
+    (void)state;
+    feed("*1\r\n$4\r\nquux\r\n" ECHO("a") ECHO("b") "echo c\r\n" ECHO("d"));
+    assert_prefetched("ab.cd.");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +465,10 @@ int main(void)
         TEST(a_command_over_the_input_limit_aborts),
         TEST(an_idle_session_gives_its_memory_back),
         TEST(arguments_are_one_span_of_wire),
+        TEST(a_command_alone_is_not_prefetched),
+        TEST(the_keys_of_a_pipeline_are_prefetched_in_batches),
+        TEST(nothing_is_prefetched_while_that_does_not_pay),
+        TEST(commands_without_keys_are_passed_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
