@@ -8,7 +8,7 @@
 //   peerWork      the peers' workload where it is another
 //   unit          what the rate counts
 //   compare       what the ratio is of: 'rate', 'cpu' of an operation, 'p50' or 'p99' of the
-//                 latencies, or 'start'
+//                 latencies, 'hits', or 'start'
 //   bytesEach     the server's memory for each operation is told
 //   witness       redis-benchmark does the same, beside
 //   prepare       loads that run before, once for each server, which then stays for all rounds
@@ -17,6 +17,7 @@
 //   beside        loads that run at the same time
 //   needs         commands without which a server is left out
 //   weirArgs      further arguments of Weir
+//   peerArgs      further arguments of the others
 //   plain         durability plays no part: it is not named
 //   notes         server -> what its row has to say
 //   kind          'load', or 'startup' (options: entries, keys)
@@ -124,6 +125,24 @@ function keys(command, servers) {
         unit: 'calls/s',
         needs: ['SET', 'GET'],
         plain: command === 'get',
+    };
+}
+
+// What a cache keeps of keys that are wanted more or less often, in the same room.
+function zipf(policy, operations) {
+    return {
+        group: 'keys',
+        name: `zipf-${policy}`,
+        about: `50 clients GET one of 1,000,000 keys by Zipf's law and SET it if it is missing; 32 MB, ${policy}`,
+        servers: ['weir', 'redis-none'],
+        work: 'zipf',
+        options: { ...P16, keys: 1000000, operations },
+        unit: 'calls/s',
+        compare: 'hits',
+        plain: true,
+        weirArgs: ['--range', '*', 'cache:', 'memory', 'maxmemory', '32mb', 'policy', policy],
+        peerArgs: ['--maxmemory', '32mb', '--maxmemory-policy', policy],
+        goals: { 'redis-none': 1 },
     };
 }
 
@@ -300,6 +319,8 @@ export function allCases(quick) {
         pending('xclaim', size(1000000, 100000)),
         keys('set', ['weir', 'redis-always', 'redis-none']),
         keys('get', ['weir', 'redis-none']),
+        zipf('allkeys-lru', size(4000000, 1000000)),
+        zipf('allkeys-lfu', size(4000000, 1000000)),
         ...roomCases(size),
         ...['append', 'get'].flatMap((work) => Object.entries(disturber).map(
             ([name, what]) => disturbance(work, name, what))),
@@ -308,7 +329,7 @@ export function allCases(quick) {
         startup('size', 20000000, 1, { servers: ['weir'], long: true, gib: 20 }),
         startup('size', 20000000, 100000, { servers: ['weir'], long: true, gib: 20 }),
     ].map((row) => ({
-        kind: 'load', compare: 'rate', needs: [], weirArgs: [], notes: {}, gib: 4, goals: {},
+        kind: 'load', compare: 'rate', needs: [], weirArgs: [], peerArgs: [], notes: {}, gib: 4, goals: {},
         beside: [], ...row,
     }));
 }

@@ -147,6 +147,8 @@ void load_report(const struct load *load)
            histogram_quantile(latency, 0.999), latency->max);
     if (load->options->pid != 0)
         printf("\"cpu_us\":%.4f,", (double)load->cpu_us * per_operation);
+    if (load->lookups > 0)
+        printf("\"hit_rate\":%.4f,", (double)load->hits / (double)load->lookups);
     printf("\"acknowledged\":%" PRIu64 ",\"arrived\":%" PRIu64 ",\"payload_bytes\":%" PRIu64 "}\n",
            load->acknowledged, load->arrived, load->acknowledged * load->options->payload);
 }

@@ -40,6 +40,9 @@ struct load {
     uint64_t progress; /* sum of the above when it was last looked at, and when it last moved */
     uint64_t progress_us;
 
+    uint64_t lookups; /* of a workload that may find nothing; 0: there are none */
+    uint64_t hits;
+
     uint64_t counted;
     struct histogram latency;
 };

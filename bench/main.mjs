@@ -10,7 +10,7 @@ import { Ports, describeMachine, isInMemory, versionOf, writtenBytes } from './m
 import { workFolder } from './processes.mjs';
 import { Runner } from './rounds.mjs';
 import { SERVERS, Server, WEIR_BENCH, binaryOf } from './servers.mjs';
-import { disagreements, page, spreadOf } from './table.mjs';
+import { MORE_IS_BETTER, disagreements, page, spreadOf } from './table.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
@@ -208,11 +208,12 @@ class Run {
         const labels = {
             rate: some[0].row.unit,
             cpu: "microseconds of the server's CPU for each operation",
+            hits: 'of all GETs, those that found something',
             start: 'milliseconds until the first answer',
         };
         return chart({
-            title: `${group}: ${compare === 'rate' ? 'more is better' : 'less is better'}`,
-            mayBeLog: compare !== 'rate',
+            title: `${group}: ${MORE_IS_BETTER.has(compare) ? 'more is better' : 'less is better'}`,
+            mayBeLog: !MORE_IS_BETTER.has(compare),
             axisLabel: labels[compare] ?? `${compare} of the latencies, microseconds`,
             series: names.map((name) => (
                 { name: seriesName(some, name), color: SERVERS[name].color })),

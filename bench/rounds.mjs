@@ -1,6 +1,6 @@
 // Runs a case: its rounds, in each of which the servers take turns.
 //
-// A round's result: { rate, p50, p99, p999, cpu, rss, each, amplification, witness } in operations
+// A round's result: { rate, hits, p50, p99, p999, cpu, rss, each, amplification, witness } in operations
 // a second, microseconds, bytes; of the kind 'startup': { rate, start, rss, disk }. What was not
 // measured is missing.
 
@@ -49,7 +49,8 @@ export class Runner {
     }
 
     server(name) {
-        return new Server(name, this.ports, name.startsWith('weir') ? this.row.weirArgs : []);
+        return new Server(name, this.ports,
+            name.startsWith('weir') ? this.row.weirArgs : this.row.peerArgs);
     }
 
     // A new server and an empty directory for each round.
@@ -140,6 +141,7 @@ export class Runner {
             rate: json.rate, p50: json.p50_us, p99: json.p99_us, p999: json.p999_us,
             // not that of the operations alone where there is more
             cpu: beside.length > 0 ? undefined : json.cpu_us,
+            hits: json.hit_rate,
             payloadBytes: json.payload_bytes,
         };
     }

@@ -3,6 +3,7 @@
 import { SERVERS } from './servers.mjs';
 import { spread } from './statistics.mjs';
 
+export const MORE_IS_BETTER = new Set(['rate', 'hits']);
 const WITNESS_MAX = 0.15;   // redis-benchmark and weir-bench may differ by that
 
 // The Weir that a server is compared with, or null.
@@ -31,8 +32,8 @@ export function spreadOf(result, name, field) {
     return spread(valuesOf(result, name, field));
 }
 
-// How many times better Weir was, round by round; null for Weir itself. More is better for a rate,
-// less for everything else.
+// How many times better Weir was, round by round; null for Weir itself. More is better for what
+// MORE_IS_BETTER names, less for everything else.
 export function ratioOf(result, name) {
     const partner = partnerOf(result, name);
     if (partner === null) return null;
@@ -40,7 +41,7 @@ export function ratioOf(result, name) {
     const ours = valuesOf(result, partner, compare);
     const theirs = valuesOf(result, name, compare);
     return spread(ours.map((value, round) => (
-        compare === 'rate' ? value / theirs[round] : theirs[round] / value)));
+        MORE_IS_BETTER.has(compare) ? value / theirs[round] : theirs[round] / value)));
 }
 
 // How much more (or less) than redis-benchmark ours found, as a fraction; null without it.
@@ -94,6 +95,7 @@ function witnessText(result, name) {
 
 const COLUMNS = {
     rate: { head: (row) => row.unit, text: some(whole) },
+    hits: { head: () => 'hit rate', text: some((value) => `${(value * 100).toFixed(1)} %`) },
     p50: { head: () => 'p50 us', text: some(whole) },
     p99: { head: () => 'p99 us', text: some(whole) },
     p999: { head: () => 'p99.9 us', text: some(whole) },
@@ -107,8 +109,8 @@ const COLUMNS = {
     witness: { head: () => 'to redis-benchmark', text: witnessText },
 };
 
-const LOAD_FIELDS = ['rate', 'p50', 'p99', 'p999', 'cpu', 'rss', 'each', 'amplification', 'ratio',
-    'witness'];
+const LOAD_FIELDS = ['rate', 'hits', 'p50', 'p99', 'p999', 'cpu', 'rss', 'each', 'amplification',
+    'ratio', 'witness'];
 const STARTUP_FIELDS = ['rate', 'start', 'rss', 'disk', 'ratio'];
 
 // Columns in which there is nothing at all are left out.

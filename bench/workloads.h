@@ -14,6 +14,7 @@
       "keys, operations; connections 1")                                                           \
     X(set, "set", "SET", "keys")                                                                   \
     X(get, "get", "GET of what is there", "keys")                                                  \
+    X(zipf, "zipf", "GET by Zipf's law, and SET where there is nothing", "keys; rate 0")           \
     X(range, "range", "XRANGE from a random id of what fill wrote", "keys, entries, count")        \
     X(replay, "replay", "XRANGE after XRANGE from the first entry to the last, again and again",   \
       "entries, count; connections 1, pipeline 1")                                                 \

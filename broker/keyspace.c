@@ -165,8 +165,8 @@ void keyspace_used(struct keyspace *keyspace, struct object *object, uint64_t no
 uint64_t keyspace_gate(struct keyspace *keyspace, unsigned db, const struct object *object)
 {
     const struct database *database = keyspace_database(keyspace, db);
-    if (object->in_memory)
-        return 0;
+    if (object->in_memory) /* a crash before that would bring back an older value */
+        return keyspace->moved_lsn;
     if (object->lsn == 0 && object_type(object) == OBJECT_NONE)
         return database->lsn;
     return object->lsn > database->swap_lsn ? object->lsn : database->swap_lsn;

@@ -30,6 +30,7 @@ struct keyspace {
     struct object *absent; /* what is found where there is no key in memory */
     struct store *store;   /* borrowed */
     enum tier tier;        /* TIER_DISK while recovering, TIER_MEMORY while serving */
+    uint64_t moved_lsn;    /* of the last move of keys to another store: see range_move.h */
     uint64_t grown;        /* memory ranges that were written, a bit for each id: see eviction.h */
     uint64_t hits;         /* looked up and there, in all ranges */
     uint64_t misses;

@@ -32,35 +32,52 @@ void range_change_deinit(struct range_change *change)
     key_ranges_deinit(&change->after);
 }
 
-static bool moves(const struct range_change *change, unsigned db, struct bytes name)
+bool range_change_moves(const struct range_change *change, unsigned db, struct bytes name)
 {
     return key_ranges_of(rules_of(change), db, name)->store !=
            key_ranges_of(&change->after, db, name)->store;
 }
 
-static bool map_hits(const struct range_change *change, const struct hmap *map)
+static enum err visit_map(const struct range_change *change, const struct hmap *map,
+                          range_change_visit_fn visit, void *context)
 {
     uint64_t hash = 0;
     bool last = false;
-    while (!last) {
+    enum err err = ERR_OK;
+    while (!last && err == ERR_OK) {
         struct hmap_node *node = hmap_walk(map, &hash, &last);
-        for (; node != NULL; node = node->next) {
-            const struct object *object = container_of(node, struct object, node);
-            if (object_type(object) != OBJECT_NONE &&
-                moves(change, keyspace_db_of(change->keyspace, object->space), object_name(object)))
-                return true;
+        for (; node != NULL && err == ERR_OK; node = node->next) {
+            struct object *object = container_of(node, struct object, node);
+            if (object_type(object) == OBJECT_NONE)
+                continue;
+            unsigned db = keyspace_db_of(change->keyspace, object->space);
+            if (range_change_moves(change, db, object_name(object)))
+                err = visit(context, db, object);
         }
     }
-    return false;
+    return err;
+}
+
+enum err range_change_each(const struct range_change *change, range_change_visit_fn visit,
+                           void *context)
+{
+    enum err err = visit_map(change, &change->keyspace->table.map, visit, context);
+    for (unsigned id = 0; id < KEY_RANGES_MAX && err == ERR_OK; id++)
+        err = visit_map(change, &change->keyspace->memory.ranges[id].map, visit, context);
+    return err;
+}
+
+static enum err refuse(void *context, unsigned db, struct object *object)
+{
+    (void)context;
+    (void)db;
+    (void)object;
+    return ERR_INVALID;
 }
 
 bool range_change_hits_memory(const struct range_change *change)
 {
-    for (unsigned id = 0; id < KEY_RANGES_MAX; id++) {
-        if (map_hits(change, &change->keyspace->memory.ranges[id].map))
-            return true;
-    }
-    return map_hits(change, &change->keyspace->table.map);
+    return range_change_each(change, refuse, NULL) != ERR_OK;
 }
 
 /* Durable keys of this database may become keys of memory. All keys that are touched are under the
@@ -92,7 +109,7 @@ bool range_change_hits_rows(const struct range_change *change, struct bytes rows
     while (decoder_left(&decoder) > 0) {
         struct bytes name = decoder_bytes(&decoder);
         decoder_bytes(&decoder);
-        if (!moves(change, change->db, name))
+        if (!range_change_moves(change, change->db, name))
             continue;
         uint64_t hash = object_hash(store_catalog(keyspace->store)->hash_seed, space, name);
         const struct object *object = table_find(&keyspace->table, space, hash, name);

@@ -1,7 +1,8 @@
 /* range_change: a change of the range rules, and whether keys stand in its way.
  *
  * A key must not be of a memory range while it lies on disk, nor the other way round: a change of
- * the rules that would give an existing key another store is refused. To find such a key what is in
+ * the rules that would give an existing key another store is refused, or takes the key along
+ * (range_move.h). To find such a key what is in
  * memory is looked through on the loop, and where durable keys may be among them the names on disk,
  * slice by slice. Looking takes time, so it counts only if nothing has become visible on disk and
  * no rule has changed meanwhile (range_change_current): then what is new is still in memory.
@@ -30,6 +31,14 @@ struct range_change {
 MUST_CHECK enum err range_change_init(struct range_change *change, struct keyspace *keyspace,
                                       const struct key_range *rule, bool deletes);
 void range_change_deinit(struct range_change *change);
+
+/* True: a key of this name changes its store. */
+bool range_change_moves(const struct range_change *change, unsigned db, struct bytes name);
+typedef enum err (*range_change_visit_fn)(void *context, unsigned db, struct object *object);
+/* Calls `visit` for every key in memory, of either store, that changes its store, until it answers
+ * something else than ERR_OK; answers the same. It must not write. */
+MUST_CHECK enum err range_change_each(const struct range_change *change,
+                                      range_change_visit_fn visit, void *context);
 
 /* True: a key in memory stands in the way. */
 bool range_change_hits_memory(const struct range_change *change);

@@ -7,6 +7,7 @@
 #include "broker/families.h"
 #include "broker/options.h"
 #include "broker/range_change.h"
+#include "broker/range_move.h"
 #include "broker/range_rules.h"
 
 /* Names read from disk at a time, and how often it is begun again when folds or other changes have
@@ -23,6 +24,8 @@ struct range_work {
     bool fetched;
     struct fetch fetch;
     unsigned tries;
+    bool moves; /* MOVE was given */
+    struct range_move move;
 };
 
 static void range_work_destroy(struct work *work)
@@ -30,6 +33,7 @@ static void range_work_destroy(struct work *work)
     struct range_work *range = container_of(work, struct range_work, work);
     if (range->begun)
         range_change_deinit(&range->change);
+    range_move_deinit(&range->move);
     fetch_deinit(&range->fetch);
     mem_free(range);
 }
@@ -40,6 +44,7 @@ static struct range_work *range_work_of(struct session *session)
         struct range_work *range = mem_zalloc(sizeof(*range));
         range->work.destroy = range_work_destroy;
         fetch_init(&range->fetch);
+        range_move_init(&range->move);
         session->work = &range->work;
     }
     return container_of(session->work, struct range_work, work);
@@ -53,6 +58,7 @@ static bool begin(struct session *session, struct range_work *range, const struc
         range_change_deinit(&range->change);
     enum err err = range_change_init(&range->change, &session->broker->keyspace, rule, deletes);
     range->begun = err == ERR_OK;
+    range_move_reset(&range->move);
     range->fetched = false;
     range->tries++;
     if (err == ERR_FULL)
@@ -77,31 +83,76 @@ static void read_names(struct session *session, struct range_work *range)
     access_read(session, &range->fetch);
 }
 
-/* Takes the names that were read. False: replied. */
-static bool take_names(struct session *session, struct range_work *range, bool *hit)
+static void too_much(struct session *session)
 {
+    reply_error(&session->reply,
+                "ERR these are more than %u keys, or more bytes than copy-bytes-max",
+                RANGE_MOVE_KEYS_MAX);
+}
+
+static void has_keys(struct session *session)
+{
+    reply_error(&session->reply, "ERR the range has keys, which would change their store");
+}
+
+/* Takes the names that were read. False: replied. */
+static bool take_names(struct session *session, struct range_work *range)
+{
+    struct bytes rows = buf_bytes(&range->fetch.rows);
     if (!range->fetched)
         return true;
     range->fetched = false;
+    range->change.place = range->fetch.place;
     if (range->fetch.err != ERR_OK) {
         access_error(session, range->fetch.err);
         return false;
     }
-    *hit = range_change_hits_rows(&range->change, buf_bytes(&range->fetch.rows));
-    range->change.place = range->fetch.place;
+    if (!range->moves && range_change_hits_rows(&range->change, rows)) {
+        has_keys(session);
+        return false;
+    }
+    if (range->moves &&
+        range_move_add_rows(&range->move, &range->change, rows,
+                            broker_options(session->broker)->copy_bytes_max) != ERR_OK) {
+        too_much(session);
+        return false;
+    }
     return true;
 }
 
-static enum flow refuse(struct session *session)
+/* All names are known: reads what they name and collects all that moves. */
+static enum access collect(struct session *session, struct range_work *range)
 {
-    reply_error(&session->reply, "ERR the range has keys, which would change their store");
-    return FLOW_DONE;
+    uint64_t bytes_max = broker_options(session->broker)->copy_bytes_max;
+    enum err err;
+    enum access access = range_move_load(session, &range->move, bytes_max, &err);
+    if (access != ACCESS_READY)
+        return access;
+    if (err == ERR_OK)
+        err = range_move_collect(&range->move, &range->change, bytes_max);
+    if (err == ERR_RANGE)
+        access_no_feed(session);
+    else if (err == ERR_FULL)
+        too_much(session);
+    else if (err != ERR_OK)
+        access_error(session, err);
+    return err == ERR_OK ? ACCESS_READY : ACCESS_FAILED;
 }
 
-static enum flow change(struct session *session, const struct key_range *rule, bool deletes)
+/* Nothing stands in the way, or it comes along. */
+static void write_change(struct session *session, struct range_work *range)
+{
+    session_gate(session, range->moves ? range_move_write(&range->move, &range->change)
+                                       : range_change_write(&range->change));
+    eviction_budgets_changed(session->broker);
+    reply_status(&session->reply, "OK");
+}
+
+static enum flow change(struct session *session, const struct key_range *rule, bool deletes,
+                        bool moves)
 {
     struct range_work *range = range_work_of(session);
-    bool hit = false;
+    range->moves = moves;
     if (!range->begun && !begin(session, range, rule, deletes))
         return FLOW_DONE;
     while (!range_change_current(&range->change)) {
@@ -112,18 +163,20 @@ static enum flow change(struct session *session, const struct key_range *rule, b
         if (!begin(session, range, rule, deletes))
             return FLOW_DONE;
     }
-    if (!take_names(session, range, &hit))
+    if (!take_names(session, range))
         return FLOW_DONE;
-    if (hit || range_change_hits_memory(&range->change))
-        return refuse(session);
+    if (!moves && range_change_hits_memory(&range->change)) {
+        has_keys(session);
+        return FLOW_DONE;
+    }
     if (range_change_reads(&range->change)) {
         read_names(session, range);
         return FLOW_WAIT;
     }
-    session_gate(session, range_change_write(&range->change));
-    eviction_budgets_changed(session->broker);
-    reply_status(&session->reply, "OK");
-    return FLOW_DONE;
+    enum access access = moves ? collect(session, range) : ACCESS_READY;
+    if (access == ACCESS_READY)
+        write_change(session, range);
+    return access_flow(access);
 }
 
 static bool parse_rule(struct session *session, size_t words, struct key_range *out)
@@ -146,9 +199,10 @@ static bool parse_rule(struct session *session, size_t words, struct key_range *
 static enum flow range_set_command(struct session *session)
 {
     struct key_range rule;
-    if (!parse_rule(session, session->argc - 1, &rule))
+    bool moves = argument_is(session, session->argc - 1, "move");
+    if (!parse_rule(session, session->argc - 1 - moves, &rule))
         return FLOW_DONE;
-    return change(session, &rule, false);
+    return change(session, &rule, false, moves);
 }
 
 static enum flow range_del_command(struct session *session)
@@ -161,7 +215,7 @@ static enum flow range_del_command(struct session *session)
     if (err != ERR_OK)
         reply_error(&session->reply, "ERR %.*s", (int)why.len, why.data);
     buf_deinit(&why);
-    return err == ERR_OK ? change(session, &rule, true) : FLOW_DONE;
+    return err == ERR_OK ? change(session, &rule, true, false) : FLOW_DONE;
 }
 
 /* ---- what there is ---- */
