@@ -21,16 +21,19 @@ void retention_reset(struct retention *retention)
     hold_reset(&retention->hold);
     if (retention->feed != NULL)
         feed_unref(retention->feed);
+    policy_unref(retention->policy);
     buf_deinit(&retention->spans);
     retention_init(retention);
 }
 
 static void begin(struct retention *retention, struct feed *feed)
 {
-    if (retention->feed == feed)
+    struct policy *policy = upkeep_policy(feed_upkeep(feed));
+    if (retention->feed == feed && retention->policy == policy)
         return;
     retention_reset(retention);
     retention->feed = feed;
+    retention->policy = policy_ref(policy);
     feed_ref(feed);
 }
 

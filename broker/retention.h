@@ -15,8 +15,9 @@
 #include "storage/feed_plan.h"
 
 struct retention {
-    struct feed *feed; /* one reference; NULL: nothing is being found out */
-    bool planned;      /* `plan` is initialized */
+    struct feed *feed;     /* one reference; NULL: nothing is being found out */
+    struct policy *policy; /* one reference: what it is found out for */
+    bool planned;          /* `plan` is initialized */
     struct trim_plan plan;
     bool weighing; /* `cursor` is */
     struct feed_cursor cursor;

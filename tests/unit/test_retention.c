@@ -163,6 +163,27 @@ static void what_was_there_before_is_weighed(void **state)
     }
 }
 
+static void a_plan_is_void_with_its_policy(void **state)
+{
+    (void)state;
+    add("k", 2000);
+    fold();
+    restart();
+    sim_ranges_disk_set_faults(rows, &(struct sim_ranges_faults){.cold_per_mille = 1000});
+    session_feed(client, BYTES("FEED.POLICY k MAXLEN 10\r\n"));
+    const struct retention *retention = &broker->caretaker.retention;
+    for (int i = 0; i < 1000 && !(retention->planned && job_count > 0); i++)
+        turn();
+    assert_true(retention->planned);
+    session_feed(client, BYTES("FEED.POLICY k MAXLEN 0\r\n")); /* while it reads */
+    settle();
+    take_output(client, &reply);
+    uint64_t left = length("k");
+    (void)ask("FEED.POLICY k MAXLEN %d", (int)left - 5);
+    settle();
+    assert_int_equal(length("k"), left - 5);
+}
+
 static void a_policy_goes_where_its_feed_goes(void **state)
 {
     (void)state;
@@ -337,6 +358,7 @@ int main(void)
         TEST(a_long_feed_is_trimmed_over_several_turns),
         TEST(a_feed_keeps_its_bytes),
         TEST(what_was_there_before_is_weighed),
+        TEST(a_plan_is_void_with_its_policy),
         TEST(a_policy_goes_where_its_feed_goes),
         TEST(all_that_is_set_holds_through_folds_and_restarts),
         TEST(a_group_holds_what_it_has_not_acknowledged),
