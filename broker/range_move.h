@@ -17,8 +17,8 @@
 #include "broker/access.h"
 #include "broker/range_change.h"
 
-/* Keys that move at once: a tenth of a second or so, in which nobody else is served. Their bytes
- * are bounded by copy-bytes-max. */
+/* Keys that move at once: half a second or so, in which nobody else is served. Their bytes are
+ * bounded by copy-bytes-max. */
 #define RANGE_MOVE_KEYS_MAX 100000u
 
 struct range_move {
