@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "broker/blocking.h"
 #include "broker/broker_internal.h"
 #include "broker/dead_letter.h"
 #include "broker/pending_lookup.h"
@@ -230,11 +231,15 @@ static const struct consumer *write_claims(struct claim_work *claim,
         group_write_consumer(session, place, session->argv[3], claim->now_ms);
     if (consumer == NULL)
         return NULL;
+    uint64_t backdated = claim->group->backdated;
     group_write_acks(session, place, &claim->gone);
     dead_letters_write(session, place, &claim->dead);
     group_write_claims(session, place, consumer, &claim->claimed,
                        id_max(args->last_id, group_state(claim->group)->last_id),
                        !pending_set_empty(&claim->claimed), claim->now_ms);
+    if (claim->group->backdated != backdated) /* some may be old enough for others now */
+        blocking_signal_whole_line(session->broker, place->db, place->key,
+                                   group_name(claim->group));
     return consumer;
 }
 
