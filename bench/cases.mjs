@@ -133,7 +133,8 @@ function zipf(policy, operations) {
     return {
         group: 'keys',
         name: `zipf-${policy}`,
-        about: `50 clients GET one of 1,000,000 keys by Zipf's law and SET it if it is missing; 32 MB, ${policy}`,
+        about: '50 clients GET one of 1,000,000 keys by Zipf\'s law and SET it if it is missing; ' +
+            `32 MB, ${policy}`,
         servers: ['weir', 'redis-none'],
         work: 'zipf',
         options: { ...P16, keys: 1000000, operations },
@@ -329,7 +330,7 @@ export function allCases(quick) {
         startup('size', 20000000, 1, { servers: ['weir'], long: true, gib: 20 }),
         startup('size', 20000000, 100000, { servers: ['weir'], long: true, gib: 20 }),
     ].map((row) => ({
-        kind: 'load', compare: 'rate', needs: [], weirArgs: [], peerArgs: [], notes: {}, gib: 4, goals: {},
-        beside: [], ...row,
+        kind: 'load', compare: 'rate', needs: [], weirArgs: [], peerArgs: [], notes: {}, gib: 4,
+        goals: {}, beside: [], ...row,
     }));
 }
