@@ -22,6 +22,14 @@ bool dead_letter_due(const struct feed *feed, uint64_t deliveries)
     return policy != NULL && policy->maxdeliveries > 0 && deliveries > policy->maxdeliveries;
 }
 
+bool dead_letters_own(struct session *session, const struct policy *policy, struct bytes key)
+{
+    if (policy == NULL || policy->deadletter.len == 0 || !bytes_equal(policy->deadletter, key))
+        return false;
+    reply_error(&session->reply, "ERR a feed cannot be its own dead-letter feed");
+    return true;
+}
+
 enum access dead_letters_access(struct session *session, const struct feed *feed)
 {
     const struct policy *policy = upkeep_policy(feed_upkeep(feed));
@@ -94,14 +102,15 @@ static bool next_id(struct session *session, const struct feed *feed, struct id 
     return true;
 }
 
-static void append(struct session *session, struct bytes key, struct object *target,
+/* False: it has no id left. */
+static bool append(struct session *session, struct bytes key, struct object *target,
                    struct bytes fields)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
     struct op op = {
         .kind = OP_APPEND, .db = session->db, .key = key, .object = target, .data = fields};
     if (!next_id(session, object_feed(target), &op.id))
-        return;
+        return false;
     if (object_type(target) == OBJECT_NONE)
         op.number = keyspace_next_feed(keyspace);
     session_gate(session, keyspace_write(keyspace, &op));
@@ -109,6 +118,7 @@ static void append(struct session *session, struct bytes key, struct object *tar
         keyspace_event(session, EVENT_NEW, "new", session->db, key);
     keyspace_event(session, EVENT_STREAM, "xadd", session->db, key);
     blocking_signal(session->broker, session->db, key);
+    return true;
 }
 
 static void append_all(struct session *session, const struct group_place *place,
@@ -125,7 +135,8 @@ static void append_all(struct session *session, const struct group_place *place,
         struct bytes own = decoder_bytes(&decoder);
         fields.len = 0;
         compose(place, pending_set_find(&dead->items, id), own, &fields);
-        append(session, key, target, buf_bytes(&fields));
+        if (!append(session, key, target, buf_bytes(&fields)))
+            pending_set_remove(&dead->items, id);
     }
     buf_deinit(&fields);
 }

@@ -15,6 +15,8 @@
 #include "broker/access.h"
 #include "broker/group_writes.h"
 
+struct policy;
+
 struct dead_letters {
     struct pending_set items; /* as they are pending */
     struct buf entries;       /* id (2 u64), fields as buf_put_bytes */
@@ -25,6 +27,11 @@ void dead_letters_deinit(struct dead_letters *dead); /* leaves none */
 /* Whether an entry with so many deliveries leaves. */
 bool dead_letter_due(const struct feed *feed, uint64_t deliveries);
 
+/* True when a feed of this policy (NULL: none) under this key would be its own dead-letter feed. It
+ * has replied then. */
+MUST_CHECK bool dead_letters_own(struct session *session, const struct policy *policy,
+                                 struct bytes key);
+
 /* Makes sure that the dead-letter feed of the policy, if there is one, is in memory; before
  * anything is collected, in every run of the command. Fails with WRONGTYPE where its key holds
  * something else. */
@@ -33,7 +40,8 @@ MUST_CHECK enum access dead_letters_access(struct session *session, const struct
 /* The entry that is pending as *item leaves. `entry`: as a reading has it, [id, fields]. When there
  * are too many for one record it stays pending, and is not delivered. */
 void dead_letters_add(struct dead_letters *dead, const struct pending *item, struct bytes entry);
-/* Makes it so. */
+/* Makes it so, but for those that find no id left in the dead-letter feed: these stay pending,
+ * too. */
 void dead_letters_write(struct session *session, const struct group_place *place,
                         struct dead_letters *dead);
 

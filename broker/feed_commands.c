@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "broker/access.h"
 #include "broker/broker_internal.h"
+#include "broker/dead_letter.h"
 #include "broker/stream_args.h"
 #include "storage/group.h"
 #include "storage/upkeep.h"
@@ -212,11 +213,9 @@ static bool policy_allowed(struct session *session, const struct policy *policy)
         error = "ERR DEADLETTER needs MAXDELIVERIES";
     else if (policy->deadletter.len > KEY_NAME_MAX)
         error = "ERR the dead-letter key is too long";
-    else if (bytes_equal(policy->deadletter, session->argv[1]))
-        error = "ERR a feed cannot be its own dead-letter feed";
     if (error != NULL)
         reply_error(&session->reply, "%s", error);
-    return error == NULL;
+    return error == NULL && !dead_letters_own(session, policy, session->argv[1]);
 }
 
 static void reply_policy(struct reply *reply, const struct policy *policy)

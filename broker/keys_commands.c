@@ -6,8 +6,10 @@
 #include "broker/access.h"
 #include "broker/blocking.h"
 #include "broker/broker_internal.h"
+#include "broker/dead_letter.h"
 #include "broker/families.h"
 #include "broker/options.h"
+#include "storage/upkeep.h"
 
 /* ---- one key, or several ---- */
 
@@ -143,6 +145,9 @@ static enum flow rename_key(struct session *session, bool only_if_free)
         access_no_feed(session);
         return FLOW_DONE;
     }
+    const struct feed *feed = object_feed(source);
+    if (feed != NULL && dead_letters_own(session, upkeep_policy(feed_upkeep(feed)), to))
+        return FLOW_DONE;
     if (source != target) {
         if (object_type(target) != OBJECT_NONE)
             keys_drop(session, session->db, to, target);

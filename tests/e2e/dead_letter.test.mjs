@@ -76,6 +76,33 @@ describe('groups with a policy', ONLY_WEIR, () => {
         assert.equal(await client.ok('EXISTS', 'k'), 0);
     });
 
+    test('a feed does not become its own dead-letter feed by its name', async () => {
+        await client.ok('FEED.POLICY', 'own', 'MAXDELIVERIES', '1', 'DEADLETTER', 'own:dead');
+        const refused = /ERR a feed cannot be its own dead-letter feed$/;
+        await assert.rejects(client.ok('FEED.POLICY', 'own:dead', 'MAXDELIVERIES', '1',
+            'DEADLETTER', 'own:dead'), refused);
+        await assert.rejects(client.ok('RENAME', 'own', 'own:dead'), refused);
+        await assert.rejects(client.ok('RENAMENX', 'own', 'own:dead'), refused);
+        assert.equal(await client.ok('EXISTS', 'own', 'own:dead'), 1);
+        await client.ok('RENAME', 'own', 'other');
+        await client.ok('FEED.POLICY', '', 'MAXLEN', '5');
+        assert.equal((await client.ok('FEED.POLICY', '')).get('maxlen'), 5);
+    });
+
+    test('what finds no id left in the dead-letter feed stays pending', async () => {
+        await client.ok('XADD', 'full:dead', '18446744073709551615-18446744073709551614', 'f', 'v');
+        await client.ok('XGROUP', 'CREATE', 'full', 'g', '0', 'MKSTREAM');
+        await client.ok('FEED.POLICY', 'full', 'MAXDELIVERIES', '1', 'DEADLETTER', 'full:dead');
+        const ids = [];
+        for (let i = 0; i < 3; i++) ids.push(await client.ok('XADD', 'full', '*', 'f', 'v'));
+        await client.ok('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 'full', '>');
+        assert.deepEqual((await client.ok('XAUTOCLAIM', 'full', 'g', 'c', '0', '0'))[1], []);
+        assert.equal(await client.ok('XLEN', 'full:dead'), 2);
+        const pending = await client.ok('XPENDING', 'full', 'g', '-', '+', '10');
+        assert.deepEqual(pending.map(([id, , , deliveries]) => [id, deliveries]),
+            ids.slice(1).map((id) => [id, 1]));
+    });
+
     test('ACKED holds entries for the slowest group, MAXLAG parks it', async () => {
         await client.ok('XGROUP', 'CREATE', 'held', 'slow', '0', 'MKSTREAM');
         await client.ok('XGROUP', 'CREATE', 'held', 'fast', '0');
