@@ -71,7 +71,7 @@ static bool walk_memory(struct broker *broker, uint64_t until_us)
             while ((object = memory_expired(memory, expiry->range, &looks)) != NULL)
                 drop(broker, object);
             memory_reap(memory);
-            more = looks == 0; /* else the walk came to the end of the range */
+            more = looks == 0 && memory->ranges[expiry->range].sweep != 0; /* else: the end */
             if (more && clock_mono_us() >= until_us)
                 return false;
         }

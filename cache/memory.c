@@ -280,9 +280,9 @@ struct object *memory_expired(struct memory *memory, uint16_t id, size_t *looks)
         for (; node != NULL; node = node->next) {
             struct object *object = container_of(node, struct object, node);
             uint64_t expiry = object_expiry(object);
+            *looks -= *looks > 0;
             if (expiry > 0 && expiry <= memory->now_ms)
                 return object; /* the walk meets its bucket again */
-            *looks -= *looks > 0;
         }
         range->sweep = next;
         if (last)

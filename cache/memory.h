@@ -88,8 +88,8 @@ size_t memory_bytes(const struct memory *memory);
 /* The object that the policy would have go next, NULL when it lets none go. The caller drops it
  * like any key. */
 struct object *memory_victim(struct memory *memory, uint16_t range, enum key_policy policy);
-/* An object of the range whose time has come, NULL when none is met within *looks, which are
- * counted down. The caller drops it. */
+/* An object of the range whose time has come, NULL when none is met within *looks, of which each
+ * object that is looked at takes one, those that are returned too. The caller drops it. */
 struct object *memory_expired(struct memory *memory, uint16_t range, size_t *looks);
 
 /* All keys of a namespace go at once. */

@@ -194,6 +194,24 @@ static void a_sweep_meets_every_key_whose_time_has_come(void **state)
     assert_int_equal(expired, (KEYS + 2) / 3);
 }
 
+static void a_sweep_ends_when_its_looks_do_though_all_have_expired(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KEYS; i++)
+        write(i, OP_SET, BYTES("v"), memory.now_ms + 10);
+    memory.now_ms += 10;
+    size_t looks = 10;
+    const struct object *object;
+    while ((object = memory_expired(&memory, range.id, &looks)) != NULL) {
+        uint64_t number;
+        struct bytes name = object_name(object);
+        assert_true(bytes_to_u64(bytes_of(name.data + 3, name.len - 3), &number));
+        write((size_t)number, OP_DROP, BYTES(""), 0);
+    }
+    assert_int_equal(looks, 0);
+    assert_int_equal(memory.ranges[range.id].map.count, KEYS - 10);
+}
+
 static uint16_t to_range_five(void *context, const struct object *object)
 {
     (void)context;
@@ -227,6 +245,7 @@ int main(void)
         MEMORY_TEST(the_least_frequently_used_go_first),
         MEMORY_TEST(volatile_policies_let_only_expiring_keys_go),
         MEMORY_TEST(a_sweep_meets_every_key_whose_time_has_come),
+        MEMORY_TEST(a_sweep_ends_when_its_looks_do_though_all_have_expired),
         MEMORY_TEST(a_changed_rule_takes_its_keys_along),
     };
     random_init(&dice, unit_seed());
