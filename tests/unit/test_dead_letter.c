@@ -81,6 +81,16 @@ static void so_it_is_with_a_consumers_history(void **state)
     assert_dead("1-1", "ann", 2);
 }
 
+static void so_it_is_with_a_reader_that_claims_and_finds_nothing_else(void **state)
+{
+    (void)state;
+    deliver("1-1");
+    (void)ask("XCLAIM k g bob 0 1-1");
+    assert_string_equal(ask("XREADGROUP GROUP g cay CLAIM 0 STREAMS k >"), "*-1\r\n");
+    assert_pending(0);
+    assert_dead("1-1", "bob", 2);
+}
+
 static void nothing_dies_without_a_policy(void **state)
 {
     (void)state;
@@ -269,6 +279,7 @@ int main(void)
         TEST(a_claim_too_many_is_a_dead_letter),
         TEST(so_it_is_with_xautoclaim),
         TEST(so_it_is_with_a_consumers_history),
+        TEST(so_it_is_with_a_reader_that_claims_and_finds_nothing_else),
         TEST(nothing_dies_without_a_policy),
         TEST(without_a_feed_for_it_a_dead_entry_only_leaves),
         TEST(a_dead_letter_wakes_who_waits_for_it_and_survives),
