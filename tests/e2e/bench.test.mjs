@@ -106,7 +106,7 @@ describe('bench', ONLY_WEIR, () => {
 
     test('SIGINT stops everything that was started', async (t) => {
         const { process: run, data } = await bench(t, [CASE, '--servers', 'weir,redis-always']);
-        while (usersOf(data).length < 2) await delay(20);
+        await until(() => usersOf(data).length >= 2);
         const { code, output } = await run.stop('SIGINT');
         assert.equal(code, 1, output);
         assert.match(output, /bench: stopped/);

@@ -5,6 +5,7 @@ import test, { before, describe } from 'node:test';
 import { delay } from './lib/connection.mjs';
 import { ReplyError } from './lib/resp.mjs';
 import { ONLY_WEIR, QUICK, suiteScope, weir } from './lib/server.mjs';
+import { blockedClients, untilBlocked } from './lib/waiting.mjs';
 
 const scope = suiteScope();
 let server;
@@ -22,18 +23,6 @@ function open(t, protocol = 3) {
     return opened;
 }
 
-async function blockedClients() {
-    return Number(/blocked_clients:(\d+)/.exec(await writer.ok('INFO', 'clients'))[1]);
-}
-
-async function untilBlocked(count) {
-    const until = Date.now() + 10_000;
-    while (await blockedClients() !== count) {
-        if (Date.now() > until) throw new Error(`never ${count} blocked clients`);
-        await delay(2);
-    }
-}
-
 function pairsOf(value) {
     return value instanceof Map ? [...value] : value;
 }
@@ -44,13 +33,13 @@ describe('XREAD BLOCK', () => {
             const reader = await open(t, protocol);
             const key = `wake${protocol}`;
             const reply = reader.exchange(['XREAD', 'BLOCK', '0', 'STREAMS', key, '$']);
-            await untilBlocked(1);
+            await untilBlocked(writer, 1);
             await writer.ok('XADD', key, '5-5', 'f', 'v');
             const entry = `*1\r\n*2\r\n$3\r\n5-5\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n`;
             const start = protocol === 2 ? '*1\r\n*2\r\n' : '%1\r\n';
             assert.equal((await reply).raw.toString(), `${start}$5\r\n${key}\r\n${entry}`);
         }
-        assert.equal(await blockedClients(), 0);
+        assert.equal(await blockedClients(writer), 0);
     });
 
     test('answers null after its time, not before', async (t) => {
@@ -77,7 +66,7 @@ describe('XREAD BLOCK', () => {
         const readers = await Promise.all(Array.from({ length: 20 }, () => open(t)));
         const replies = readers.map((reader) =>
             reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'crowd', '$'));
-        await untilBlocked(20);
+        await untilBlocked(writer, 20);
         await writer.ok('XADD', 'crowd', '1-1', 'f', 'v');
         for (const reply of replies) {
             assert.deepEqual(pairsOf(await reply), [['crowd', [['1-1', ['f', 'v']]]]]);
@@ -88,7 +77,7 @@ describe('XREAD BLOCK', () => {
         const reader = await open(t);
         const reply = reader.call(
             'XREAD', 'BLOCK', '0', 'STREAMS', 's1', 's2', 's3', '$', '$', '$');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('XADD', 's2', '1-1', 'f', 'v');
         assert.deepEqual(pairsOf(await reply), [['s2', [['1-1', ['f', 'v']]]]]);
         await writer.ok('XADD', 's1', '1-1', 'f', 'v');
@@ -99,7 +88,7 @@ describe('XREAD BLOCK', () => {
         const reader = await open(t);
         await writer.ok('XADD', 'twice', '1-1', 'f', 'v');
         const reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'twice', 'twice', '$', '5-0');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('XADD', 'twice', '2-0', 'f', 'v');
         assert.deepEqual(pairsOf(await reply), [['twice', [['2-0', ['f', 'v']]]]]);
     });
@@ -107,10 +96,10 @@ describe('XREAD BLOCK', () => {
     test('an entry that is not behind the id asked for wakes nobody', async (t) => {
         const reader = await open(t);
         const reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'ahead', '10-0');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('XADD', 'ahead', '9-0', 'f', 'v');
         await writer.ok('XADD', 'ahead', '10-0', 'f', 'v');
-        assert.equal(await blockedClients(), 1);
+        assert.equal(await blockedClients(writer), 1);
         await writer.ok('XADD', 'ahead', '10-1', 'f', 'w');
         assert.deepEqual(pairsOf(await reply), [['ahead', [['10-1', ['f', 'w']]]]]);
     });
@@ -119,7 +108,7 @@ describe('XREAD BLOCK', () => {
         const [all, one] = [await open(t), await open(t)];
         const replies = [all.call('XREAD', 'BLOCK', '0', 'STREAMS', 'batch', '$'),
             one.call('XREAD', 'COUNT', '1', 'BLOCK', '0', 'STREAMS', 'batch', '$')];
-        await untilBlocked(2);
+        await untilBlocked(writer, 2);
         await writer.pipeline(['1-1', '1-2'].map((id) => ['XADD', 'batch', id, 'f', 'v']));
         const [first] = pairsOf(await replies[0]);
         assert.equal(first[1][0][0], '1-1');
@@ -130,7 +119,7 @@ describe('XREAD BLOCK', () => {
         const reader = await open(t);
         const replies = reader.pipeline([['PING', 'a'],
             ['XREAD', 'BLOCK', '0', 'STREAMS', 'behind', '$'], ['PING', 'b']]);
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('XADD', 'behind', '1-1', 'f', 'v');
         const [before, read, after] = await replies;
         assert.deepEqual([before, pairsOf(read)[0][0], after], ['a', 'behind', 'b']);
@@ -140,11 +129,11 @@ describe('XREAD BLOCK', () => {
         const reader = await open(t);
         await writer.ok('XADD', 'source', '3-3', 'f', 'v');
         let reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'target', '0');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('RENAME', 'source', 'target');
         assert.deepEqual(pairsOf(await reply), [['target', [['3-3', ['f', 'v']]]]]);
         reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'copied', '0');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('COPY', 'target', 'copied');
         assert.deepEqual(pairsOf(await reply), [['copied', [['3-3', ['f', 'v']]]]]);
     });
@@ -153,12 +142,12 @@ describe('XREAD BLOCK', () => {
         const reader = await open(t);
         await writer.ok('XADD', 'deleted', '3-3', 'f', 'v');
         const reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'deleted', '3-3');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('DEL', 'deleted');
         await writer.ok('XADD', 'deleted', '1-1', 'f', 'too small');
         await writer.ok('RENAME', 'deleted', 'elsewhere');
         await writer.ok('FLUSHDB');
-        assert.equal(await blockedClients(), 1);
+        assert.equal(await blockedClients(writer), 1);
         await writer.ok('XADD', 'deleted', '4-4', 'f', 'w');
         assert.deepEqual(pairsOf(await reply), [['deleted', [['4-4', ['f', 'w']]]]]);
     });
@@ -167,9 +156,9 @@ describe('XREAD BLOCK', () => {
         const reader = await open(t);
         await reader.ok('SELECT', '5');
         const reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'swapped', '0');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('XADD', 'swapped', '1-1', 'f', 'v');
-        assert.equal(await blockedClients(), 1);
+        assert.equal(await blockedClients(writer), 1);
         await writer.ok('SWAPDB', '0', '5');
         assert.deepEqual(pairsOf(await reply), [['swapped', [['1-1', ['f', 'v']]]]]);
         await writer.ok('SWAPDB', '0', '5');
@@ -179,10 +168,10 @@ describe('XREAD BLOCK', () => {
     test('an entry added and trimmed at once wakes nobody', ONLY_WEIR, async (t) => {
         const reader = await open(t);
         const reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'brief', '$');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('XADD', 'brief', 'MAXLEN', '0', '1-1', 'f', 'v');
         await delay(20);
-        assert.equal(await blockedClients(), 1);
+        assert.equal(await blockedClients(writer), 1);
         await writer.ok('XADD', 'brief', '2-2', 'f', 'v');
         assert.deepEqual(pairsOf(await reply), [['brief', [['2-2', ['f', 'v']]]]]);
     });
@@ -221,7 +210,7 @@ describe('XREAD from +', ONLY_WEIR, () => {
             'plus', '+')), last);
         assert.equal(await reader.ok('XREAD', 'STREAMS', 'noplus', '+'), null);
         const reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'noplus', '+');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         await writer.ok('XADD', 'noplus', '1-1', 'f', 'v');
         assert.deepEqual(pairsOf(await reply), [['noplus', [['1-1', ['f', 'v']]]]]);
     });
@@ -231,9 +220,9 @@ describe('a blocked client', () => {
     test('that goes away is forgotten', async (t) => {
         const reader = await open(t);
         reader.send('XREAD', 'BLOCK', '0', 'STREAMS', 'left', '$');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         reader.destroy();
-        await untilBlocked(0);
+        await untilBlocked(writer, 0);
         await writer.ok('XADD', 'left', '1-1', 'f', 'v');
     });
 
@@ -242,12 +231,12 @@ describe('a blocked client', () => {
         const id = await reader.ok('CLIENT', 'ID');
         for (const how of [[], ['TIMEOUT']]) {
             const reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'held', '$');
-            await untilBlocked(1);
+            await untilBlocked(writer, 1);
             assert.equal(await writer.ok('CLIENT', 'UNBLOCK', String(id), ...how), 1);
             assert.equal(await reply, null);
         }
         const reply = reader.call('XREAD', 'BLOCK', '0', 'STREAMS', 'held', '$');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         assert.equal(await writer.ok('CLIENT', 'UNBLOCK', String(id), 'ERROR'), 1);
         assert.equal((await reply).message, 'UNBLOCKED client unblocked via CLIENT UNBLOCK');
         assert.equal(await writer.ok('CLIENT', 'UNBLOCK', String(id)), 0);
@@ -260,10 +249,10 @@ describe('a blocked client', () => {
         const reader = await open(t);
         const id = await reader.ok('CLIENT', 'ID');
         reader.send('XREAD', 'BLOCK', '0', 'STREAMS', 'killed', '$');
-        await untilBlocked(1);
+        await untilBlocked(writer, 1);
         assert.equal(await writer.ok('CLIENT', 'KILL', 'ID', String(id)), 1);
         await reader.closed;
-        await untilBlocked(0);
+        await untilBlocked(writer, 0);
     });
 
     test('among a thousand others is woken alone', async (t) => {
@@ -271,12 +260,12 @@ describe('a blocked client', () => {
         const readers = await Promise.all(Array.from({ length: count }, () => open(t)));
         const replies = readers.map((reader, i) =>
             reader.call('XREAD', 'BLOCK', '0', 'STREAMS', `room:${i}`, '$'));
-        await untilBlocked(count);
+        await untilBlocked(writer, count);
         await writer.ok('XADD', 'room:77', '1-1', 'f', 'v');
         assert.deepEqual(pairsOf(await replies[77]), [['room:77', [['1-1', ['f', 'v']]]]]);
-        await untilBlocked(count - 1);
+        await untilBlocked(writer, count - 1);
         await writer.pipeline(readers.map((_, i) => ['XADD', `room:${i}`, '2-2', 'f', 'v']));
         await Promise.all(replies);
-        await untilBlocked(0);
+        await untilBlocked(writer, 0);
     });
 });

@@ -8,12 +8,12 @@ import { LIBRARIES, NodeRedis } from './lib/clients.mjs';
 import { delay } from './lib/connection.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { ONLY_WEIR, Process, QUICK, redis, suiteScope, weir } from './lib/server.mjs';
+import { until } from './lib/waiting.mjs';
 
 // The one that Debian's packages are for.
 const PYTHON = '/usr/bin/python3';
 const DJANGO_CACHES = fileURLToPath(new URL('lib/django_caches.py', import.meta.url));
 
-const WAIT_MS_MAX = 15_000;
 const SHORT_MS = QUICK ? 2000 : 400;
 const WRITES = QUICK ? 100 : 400;
 
@@ -23,14 +23,6 @@ const CACHES = [
     ['Weir, durable', weir, 'kept'],
     ['redis-server', redis, 'cache'],
 ];
-
-async function until(condition, what) {
-    const end = Date.now() + WAIT_MS_MAX;
-    while (!(await condition())) {
-        assert.ok(Date.now() < end, `never: ${what}`);
-        await delay(5);
-    }
-}
 
 async function open(t, opening) {
     const client = await opening;

@@ -6,8 +6,8 @@ import test, { before, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import Redis from 'ioredis';
 import { WatchError, createClient } from 'redis';
-import { delay } from './lib/connection.mjs';
 import { Process, suiteScope, weir } from './lib/server.mjs';
+import { until } from './lib/waiting.mjs';
 
 // The one that Debian's packages are for.
 const PYTHON = '/usr/bin/python3';
@@ -33,15 +33,6 @@ function ioRedis(t, protocol) {
     client.on('error', () => {});
     t.after(() => client.disconnect());
     return client;
-}
-
-// Until `condition` holds, for some seconds.
-async function eventually(condition) {
-    const until = Date.now() + 5000;
-    while (!(await condition())) {
-        assert.ok(Date.now() < until, String(condition));
-        await delay(5);
-    }
 }
 
 for (const RESP of [2, 3]) {
@@ -116,18 +107,18 @@ test('node-redis: a client-side cache sees what others change', async (t) => {
     assert.equal(await client.xLen('cached'), 1);
     assert.equal(cache.stats().hitCount, 1);
     await other.xAdd('cached', '2-1', { f: 'v' });
-    await eventually(async () => (await client.xLen('cached')) === 2);
+    await until(async () => (await client.xLen('cached')) === 2);
     await client.xAdd('cached', '3-1', { f: 'v' });
-    await eventually(async () => (await client.xLen('cached')) === 3);
+    await until(async () => (await client.xLen('cached')) === 3);
     await other.rename('cached', 'moved');
-    await eventually(async () => (await client.xLen('cached')) === 0);
+    await until(async () => (await client.xLen('cached')) === 0);
     await other.multi().xAdd('cached', '1-1', { f: 'v' }).xAdd('cached', '2-1', { f: 'v' }).exec();
-    await eventually(async () => (await client.xLen('cached')) === 2);
+    await until(async () => (await client.xLen('cached')) === 2);
     const { hitCount } = cache.stats();
     assert.equal(await client.xLen('cached'), 2);
     assert.equal(cache.stats().hitCount, hitCount + 1);
     await other.flushAll();
-    await eventually(async () => (await client.xLen('cached')) === 0);
+    await until(async () => (await client.xLen('cached')) === 0);
 });
 
 test('node-redis: a pool of clients shares a cache', async (t) => {
@@ -140,7 +131,7 @@ test('node-redis: a pool of clients shares a cache', async (t) => {
     const other = await nodeRedis(t);
     for (let n = 1; n <= 20; n++) {
         await other.xAdd('pooled', `${n}-1`, { f: 'v' });
-        await eventually(async () => (await Promise.all([1, 2, 3, 4].map(
+        await until(async () => (await Promise.all([1, 2, 3, 4].map(
             () => pool.xLen('pooled')))).every((length) => length === n));
     }
 });
@@ -154,7 +145,7 @@ test('node-redis: invalidations as events, in every mode', async (t) => {
         await client.clientTracking(true, mode);
         await client.xLen('event');
         await other.xAdd('event', '*', { f: 'v' });
-        await eventually(() => heard.length === 1);
+        await until(() => heard.length === 1);
         assert.deepEqual(heard, ['event']);
         assert.equal((await client.clientTrackingInfo()).redirect, 0);
         await client.clientTracking(false);
@@ -172,7 +163,7 @@ test('ioredis: RESP2 invalidations through a second connection', async (t) => {
     await client.client('TRACKING', 'ON', 'REDIRECT', id);
     await client.xlen('second');
     await client.xadd('second', '*', 'f', 'v');
-    await eventually(() => heard.length === 1);
+    await until(() => heard.length === 1);
     assert.equal(heard[0][0], '__redis__:invalidate');
     assert.deepEqual([heard[0][1]].flat(), ['second']);
 });

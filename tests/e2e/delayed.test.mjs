@@ -7,16 +7,7 @@ import { createClient } from 'redis';
 import { delay } from './lib/connection.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { ONLY_WEIR, QUICK, smallMemory, suiteScope, weir } from './lib/server.mjs';
-
-const PATIENCE_MS = 20_000;
-
-async function until(condition) {
-    const end = Date.now() + PATIENCE_MS;
-    while (!await condition()) {
-        if (Date.now() > end) throw new Error('it never happens');
-        await delay(5);
-    }
-}
+import { until } from './lib/waiting.mjs';
 
 describe('delayed entries', ONLY_WEIR, () => {
     const scope = suiteScope();

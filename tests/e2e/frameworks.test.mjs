@@ -13,8 +13,8 @@ import { Server as SocketServer } from 'socket.io';
 import { io as connectSocket } from 'socket.io-client';
 import { delay } from './lib/connection.mjs';
 import { suiteScope, weir } from './lib/server.mjs';
+import { until } from './lib/waiting.mjs';
 
-const WAIT_MS_MAX = 15_000;
 
 const scope = suiteScope();
 let server;
@@ -74,14 +74,6 @@ async function wakeReaders(name) {
     const writer = await server.connect();
     await writer.ok('XADD', feedOf(name), '*', 'to', 'nobody');
     writer.destroy();
-}
-
-async function until(condition, what) {
-    const end = Date.now() + WAIT_MS_MAX;
-    while (!(await condition())) {
-        assert.ok(Date.now() < end, `never: ${what}`);
-        await delay(10);
-    }
 }
 
 // One socket.io server, as each of several machines runs it. `clients` end after it.

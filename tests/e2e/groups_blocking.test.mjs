@@ -6,6 +6,7 @@ import test, { before } from 'node:test';
 import { delay } from './lib/connection.mjs';
 import { ReplyError } from './lib/resp.mjs';
 import { ONLY_WEIR, suiteScope, weir } from './lib/server.mjs';
+import { blockedClients, untilBlocked } from './lib/waiting.mjs';
 
 const scope = suiteScope();
 let server;
@@ -24,18 +25,6 @@ async function open(t) {
     return connection;
 }
 
-async function blockedClients() {
-    return Number(/blocked_clients:(\d+)/.exec(await writer.ok('INFO', 'clients'))[1]);
-}
-
-async function untilBlocked(count) {
-    const until = Date.now() + 10_000;
-    while (await blockedClients() !== count) {
-        if (Date.now() > until) throw new Error(`never ${count} blocked clients`);
-        await delay(2);
-    }
-}
-
 async function newFeed(...groups) {
     const key = `jobs:${++keys}`;
     for (const group of groups) await writer.ok('XGROUP', 'CREATE', key, group, '$', 'MKSTREAM');
@@ -45,12 +34,12 @@ async function newFeed(...groups) {
 // A reader that has come to wait: its reply, later.
 async function wait(t, group, name, key, options = {}) {
     const connection = await open(t);
-    const count = await blockedClients();
+    const count = await blockedClients(writer);
     const claim = options.claim ? ['CLAIM', String(options.claim)] : [];
     const reply = connection.call('XREADGROUP', 'GROUP', group, name, 'COUNT',
         String(options.count ?? 10), 'BLOCK', String(options.ms ?? 0), ...claim, 'STREAMS', key, '>');
     reply.catch(() => {});
-    await untilBlocked(count + 1);
+    await untilBlocked(writer, count + 1);
     return { connection, reply, name };
 }
 
@@ -63,7 +52,7 @@ test('one entry goes to the reader who has waited longest, of each group', async
     const first = await writer.ok('XADD', key, '*', 'n', '1');
     assert.deepEqual(idsOf(await g[0].reply, key), [first]);
     assert.deepEqual(idsOf(await h[0].reply, key), [first]);
-    await untilBlocked(2);
+    await untilBlocked(writer, 2);
     const second = await writer.ok('XADD', key, '*', 'n', '2');
     assert.deepEqual(idsOf(await g[1].reply, key), [second]);
     assert.deepEqual(idsOf(await h[1].reply, key), [second]);
@@ -147,7 +136,7 @@ test('who closed, timed out or was unblocked takes nothing along', async (t) => 
     const error = await unblocked.reply;
     assert.ok(error instanceof ReplyError);
     assert.match(error.message, /^UNBLOCKED /);
-    await untilBlocked(1);
+    await untilBlocked(writer, 1);
     const id = await writer.ok('XADD', key, '*', 'n', '1');
     assert.deepEqual(idsOf(await last.reply, key), [id]);
     const pending = await writer.ok('XPENDING', key, 'g', '-', '+', '10');
@@ -179,7 +168,7 @@ test('an entry for several keys wakes once', async (t) => {
     const connection = await open(t);
     const reply = connection.call('XREADGROUP', 'GROUP', 'g', 'a', 'BLOCK', '0', 'STREAMS', one, two,
         '>', '>');
-    await untilBlocked(1);
+    await untilBlocked(writer, 1);
     const next = await wait(t, 'g', 'b', two);
     const id = await writer.ok('XADD', one, '*', 'n', '1');
     assert.deepEqual([...(await reply).keys()], [one]);

@@ -3,20 +3,12 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyGenerator } from './lib/key_generator.mjs';
 import { asMap } from './lib/resp.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { QUICK, redis, smallMemory, weir } from './lib/server.mjs';
 import { Twin } from './lib/twin.mjs';
-
-async function until(condition) {
-    for (let tries = 0; tries < 200; tries++) {
-        if (await condition()) return;
-        await sleep(50);
-    }
-    assert.fail('it does not come to be');
-}
+import { until } from './lib/waiting.mjs';
 
 const STEPS = QUICK ? 1500 : 8000;
 const STEPS_BETWEEN_CHECKS = 1000;

@@ -5,16 +5,7 @@ import test, { before, describe } from 'node:test';
 import { createClient } from 'redis';
 import { delay } from './lib/connection.mjs';
 import { ONLY_WEIR, QUICK, smallMemory, suiteScope, weir } from './lib/server.mjs';
-
-const PATIENCE_MS = 20_000;
-
-async function until(condition) {
-    const end = Date.now() + PATIENCE_MS;
-    while (!await condition()) {
-        if (Date.now() > end) throw new Error('it never happens');
-        await delay(5);
-    }
-}
+import { until } from './lib/waiting.mjs';
 
 async function add(connection, key, count, value = 'v') {
     const commands = Array.from({ length: count }, () => ['XADD', key, '*', 'f', value]);

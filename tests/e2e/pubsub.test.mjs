@@ -8,6 +8,7 @@ import { delay } from './lib/connection.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { ReplyError } from './lib/resp.mjs';
 import { ONLY_WEIR, QUICK, redis, suiteScope, weir } from './lib/server.mjs';
+import { until } from './lib/waiting.mjs';
 
 const scope = suiteScope();
 let servers;
@@ -162,7 +163,7 @@ describe('order', () => {
             connection.send('SUBSCRIBE', 'order');
             subscribers.push(connection);
         }
-        while (subscribers.some(({ pushes }) => pushes.length < 1)) await delay(10);
+        await until(() => subscribers.every(({ pushes }) => pushes.length >= 1));
         const count = QUICK ? 200 : 2000;
         await Promise.all([0, 1, 2].map(async (who) => {
             const publisher = await servers.weir.connect();
@@ -172,7 +173,7 @@ describe('order', () => {
             publisher.destroy();
         }));
         for (const { pushes } of subscribers) {
-            while (pushes.length < 1 + 3 * count) await delay(10);
+            await until(() => pushes.length >= 1 + 3 * count);
             const next = [0, 0, 0];
             for (const [, , text] of pushes.slice(1)) {
                 const [who, i] = text.split(':').map(Number);
@@ -242,9 +243,9 @@ describe('rooms', ONLY_WEIR, () => {
         guest.send('UNSUBSCRIBE', 'elsewhere', 'w');
         await guest.ok('PING');
         dying.destroy();
-        while (watcher.pushes.length < 5) await delay(10);
+        await until(() => watcher.pushes.length >= 5);
         watcher.send('ROOM.UNWATCH');
-        while (watcher.pushes.length < 6) await delay(10);
+        await until(() => watcher.pushes.length >= 6);
         assert.deepEqual(watcher.pushes, [
             ['room.watch', 'w', 1],
             ['presence', 'w', 'join', String(guest.id), 'guest'],
@@ -294,14 +295,6 @@ describe('keyspace events', () => {
 });
 
 describe('limits', () => {
-    async function until(condition) {
-        const end = Date.now() + 20_000;
-        while (!(await condition())) {
-            assert.ok(Date.now() < end, String(condition));
-            await delay(10);
-        }
-    }
-
     async function info(client, name) {
         const text = await client.ok('INFO');
         return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)[1]);
@@ -330,7 +323,7 @@ describe('limits', () => {
             assert.ok(published < 1000, 'it was never closed');
         }
         assert.ok(Date.now() - started < 20_000);
-        while (quick.pushes.length < 1 + published) await delay(10);
+        await until(() => quick.pushes.length >= 1 + published);
         assert.equal(await publisher.ok('PUBSUB', 'NUMSUB', 'flood').then(([, n]) => n), 1);
         if (ONLY_WEIR.skip) return;
         assert.equal(await info(publisher, 'client_output_buffer_limit_disconnections'), 1);
@@ -449,16 +442,13 @@ describe('many connections', () => {
         }
         connections.forEach((connection, i) =>
             connection.send('SUBSCRIBE', 'all', `few:${i % 100}`, `own:${i}`));
-        while ((await publisher.ok('PUBSUB', 'NUMSUB', `own:${COUNT - 1}`))[1] === 0) await delay(10);
+        await until(async () => (await publisher.ok('PUBSUB', 'NUMSUB', `own:${COUNT - 1}`))[1] > 0);
         publisher.write(Buffer.concat(Array.from({ length: 50 }, (_, i) => Buffer.from(
             `PUBLISH all message:${i}\r\n`))));
         connections.forEach((connection) => connection.destroy());
         for (let i = 0; i < 50; i++) await publisher.next();
-        const until = Date.now() + 30_000;
-        while ((await watcher.ok('PUBSUB', 'CHANNELS')).length > 0) {
-            assert.ok(Date.now() < until, 'rooms of connections that are gone');
-            await delay(50);
-        }
+        await until(async () => (await watcher.ok('PUBSUB', 'CHANNELS')).length === 0,
+            'rooms of connections that are gone', 30_000);
         assert.equal(await publisher.ok('PUBLISH', 'all', 'x'), 0);
         if (ONLY_WEIR.skip) return;
         assert.match(await publisher.ok('INFO', 'weir'), /room_subscriptions:0\r\n/);
