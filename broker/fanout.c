@@ -228,20 +228,16 @@ bool fanout_leave(struct fanout *fanout, struct session *session, enum room_kind
 /* What it watches goes first: nobody is told of its own end. */
 void fanout_leave_all(struct fanout *fanout, struct session *session)
 {
-    struct buf numbers;
-    buf_init(&numbers);
+    struct buf copy;
+    buf_init(&copy);
     for (int kind = ROOM_KIND_COUNT - 1; kind >= 0; kind--) {
-        const struct number_set *rooms = &session->subscriber.rooms[kind];
-        buf_reset(&numbers, SIZE_MAX);
-        const uint32_t *read = number_set_read(rooms, &fanout->scratch);
-        buf_add(&numbers, read, rooms->count * sizeof(*read));
-        for (size_t at = 0; at < numbers.len; at += sizeof(uint32_t)) {
-            uint32_t number;
-            memcpy(&number, numbers.data + at, sizeof(number));
+        uint32_t count = session->subscriber.rooms[kind].count;
+        const uint32_t *numbers = number_set_copy(&session->subscriber.rooms[kind], &copy);
+        for (uint32_t i = 0; i < count; i++) {
             const struct room *room =
-                membership_room(&fanout->membership, (enum room_kind)kind, number);
+                membership_room(&fanout->membership, (enum room_kind)kind, numbers[i]);
             fanout_leave(fanout, session, (enum room_kind)kind, room_name(room));
         }
     }
-    buf_deinit(&numbers);
+    buf_deinit(&copy);
 }

@@ -76,16 +76,16 @@ enum flow pubsub_join(struct session *session, enum room_kind kind, const char *
 static void leave_all(struct session *session, enum room_kind kind, const char *word)
 {
     struct fanout *fanout = &session->broker->fanout;
-    const struct number_set *rooms = &session->subscriber.rooms[kind];
-    struct buf scratch;
-    buf_init(&scratch);
-    while (rooms->count > 0) {
-        uint32_t number = number_set_read(rooms, &scratch)[rooms->count - 1];
-        struct bytes name = room_name(membership_room(&fanout->membership, kind, number));
+    uint32_t left = session->subscriber.rooms[kind].count;
+    struct buf copy;
+    buf_init(&copy);
+    const uint32_t *numbers = number_set_copy(&session->subscriber.rooms[kind], &copy);
+    while (left-- > 0) {
+        struct bytes name = room_name(membership_room(&fanout->membership, kind, numbers[left]));
         confirm(session, word, &name, rooms_told(session, kind) - 1);
         fanout_leave(fanout, session, kind, name);
     }
-    buf_deinit(&scratch);
+    buf_deinit(&copy);
 }
 
 enum flow pubsub_leave(struct session *session, enum room_kind kind, const char *word)

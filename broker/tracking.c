@@ -46,15 +46,6 @@ static struct tracking_client *client_at(const struct tracking *tracking, uint32
                         subscriber);
 }
 
-/* The members or rooms of `set`, which may change while they are gone through. */
-static const uint32_t *copy_numbers(struct tracking *tracking, const struct number_set *set)
-{
-    const uint32_t *read = number_set_read(set, &tracking->scratch);
-    tracking->numbers.len = 0;
-    buf_add(&tracking->numbers, read, set->count * sizeof(*read));
-    return (const uint32_t *)(const void *)tracking->numbers.data;
-}
-
 /* ---- telling ---- */
 
 /* A message about one key, or about all of them (NULL). */
@@ -151,7 +142,7 @@ static void forget_key(struct tracking *tracking, struct bytes key)
     if (room == NULL)
         return;
     uint32_t count = room->members.count;
-    const uint32_t *slots = copy_numbers(tracking, &room->members);
+    const uint32_t *slots = number_set_copy(&room->members, &tracking->numbers);
     begin_message(tracking);
     for (uint32_t i = 0; i < count; i++) {
         struct tracking_client *client = client_at(tracking, slots[i]);
@@ -191,7 +182,7 @@ static void leave_rooms(struct tracking_client *client, enum room_kind kind)
     struct tracking *tracking = tracking_of(client->session);
     struct membership *membership = &tracking->membership;
     uint32_t count = client->subscriber.rooms[kind].count;
-    const uint32_t *numbers = copy_numbers(tracking, &client->subscriber.rooms[kind]);
+    const uint32_t *numbers = number_set_copy(&client->subscriber.rooms[kind], &tracking->numbers);
     for (uint32_t i = 0; i < count; i++) {
         struct bytes name = room_name(membership_room(membership, kind, numbers[i]));
         membership_leave(membership, &client->subscriber, kind, name);
@@ -278,7 +269,7 @@ size_t tracking_prefixes(struct session *session, struct buf *out)
 {
     struct tracking *tracking = tracking_of(session);
     const struct number_set *set = &session->tracking->subscriber.rooms[ROOM_PATTERN];
-    const uint32_t *numbers = copy_numbers(tracking, set);
+    const uint32_t *numbers = number_set_copy(set, &tracking->numbers);
     struct bytes *patterns = mem_alloc((set->count + 1) * sizeof(*patterns));
     for (uint32_t i = 0; i < set->count; i++)
         patterns[i] = room_name(membership_room(&tracking->membership, ROOM_PATTERN, numbers[i]));

@@ -162,14 +162,20 @@ bool number_set_has(const struct number_set *set, uint32_t number)
     return at < set->count && numbers[at] == number;
 }
 
+const uint32_t *number_set_copy(const struct number_set *set, struct buf *out)
+{
+    out->len = 0;
+    uint32_t *numbers = (uint32_t *)(void *)buf_reserve(out, set->count * sizeof(*numbers));
+    if (is_bitmap(set))
+        roaring_bitmap_to_uint32_array(set->bitmap, numbers);
+    else if (set->count > 0)
+        memcpy(numbers, numbers_of(set), set->count * sizeof(*numbers));
+    return numbers;
+}
+
 const uint32_t *number_set_read(const struct number_set *set, struct buf *scratch)
 {
-    if (!is_bitmap(set))
-        return numbers_of(set);
-    scratch->len = 0;
-    uint32_t *numbers = (uint32_t *)(void *)buf_reserve(scratch, set->count * sizeof(*numbers));
-    roaring_bitmap_to_uint32_array(set->bitmap, numbers);
-    return numbers;
+    return is_bitmap(set) ? number_set_copy(set, scratch) : numbers_of(set);
 }
 
 /* ---- several sets ---- */

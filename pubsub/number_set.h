@@ -40,6 +40,9 @@ bool number_set_has(const struct number_set *set, uint32_t number);
  * changes. */
 const uint32_t *number_set_read(const struct number_set *set, struct buf *scratch);
 
+/* The same for whoever changes the set on the way: always in `out`, valid until that changes. */
+const uint32_t *number_set_copy(const struct number_set *set, struct buf *out);
+
 enum number_rule {
     NUMBER_UNION, /* in any of the sets */
     NUMBER_INTER, /* in all of them */

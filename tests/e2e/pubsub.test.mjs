@@ -393,6 +393,23 @@ describe('limits', () => {
         assert.deepEqual(await client.ok('PUBSUB', 'NUMSUB', 'e'), ['e', 0]);
     });
 
+    test('leaving all of very many rooms takes as long as joining them', ONLY_WEIR, async () => {
+        const client = await servers.weir.connect({ protocol: 3 });
+        const join = Array.from({ length: 100 }, (_, i) => ['SUBSCRIBE',
+            ...Array.from({ length: 1000 }, (__, j) => `many:${i}:${j}`)]);
+        const took = [];
+        for (const commands of [join, [['UNSUBSCRIBE']]]) {
+            const begun = performance.now();
+            for (const command of commands) client.send(...command);
+            await client.ok('PING');
+            took.push(performance.now() - begun);
+        }
+        assert.equal(client.pushes.length, 200_000);
+        assert.deepEqual(client.pushes.at(-1).slice(2), [0]);
+        assert.ok(took[1] < 2 * took[0] + 500, `joined in ${took[0]} ms, left in ${took[1]} ms`);
+        client.destroy();
+    });
+
     test('names of no bytes and of the most', ONLY_WEIR, async () => {
         const client = await servers.weir.connect({ protocol: 3 });
         const longest = 'n'.repeat(2 * 1024 * 1024 + 64);

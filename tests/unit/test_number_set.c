@@ -10,6 +10,7 @@ static struct random rng;
 static struct number_set sets[SETS];
 static bool model[SETS][NUMBERS];
 static struct buf scratch;
+static struct buf copy;
 
 static int set_up(void **state)
 {
@@ -17,6 +18,7 @@ static int set_up(void **state)
     memset(sets, 0, sizeof(sets));
     memset(model, 0, sizeof(model));
     buf_init(&scratch);
+    buf_init(&copy);
     return 0;
 }
 
@@ -26,6 +28,7 @@ static int tear_down(void **state)
     for (int i = 0; i < SETS; i++)
         number_set_deinit(&sets[i]);
     buf_deinit(&scratch);
+    buf_deinit(&copy);
     return 0;
 }
 
@@ -82,6 +85,22 @@ static void the_greatest_number_is_one_like_others(void **state)
     assert_int_equal(sets[0].count, 0);
 }
 
+static void a_copy_stays_when_the_set_changes(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 2 * NUMBER_SET_ARRAY_MAX; count++) {
+        number_set_add(&sets[0], count);
+        uint32_t whole = sets[0].count;
+        const uint32_t *numbers = number_set_copy(&sets[0], &copy);
+        for (uint32_t i = 0; i < whole; i++)
+            assert_true(number_set_remove(&sets[0], numbers[i]));
+        for (uint32_t i = 0; i < whole; i++) {
+            assert_int_equal(numbers[i], i + 1);
+            assert_true(number_set_add(&sets[0], numbers[i]));
+        }
+    }
+}
+
 static void random_changes_agree_with_the_model(void **state)
 {
     (void)state;
@@ -99,9 +118,7 @@ static bool by_rule(enum number_rule rule, const int *which, size_t count, uint3
     bool in = model[which[0]][number];
     for (size_t i = 1; i < count; i++) {
         bool other = model[which[i]][number];
-        in = rule == NUMBER_UNION   ? in || other
-             : rule == NUMBER_INTER ? in && other
-                                    : in && !other;
+        in = rule == NUMBER_UNION ? in || other : rule == NUMBER_INTER ? in && other : in && !other;
     }
     return in;
 }
@@ -140,6 +157,7 @@ int main(void)
         TEST(zeros_are_an_empty_set),
         TEST(it_grows_through_all_its_forms_and_shrinks_back),
         TEST(the_greatest_number_is_one_like_others),
+        TEST(a_copy_stays_when_the_set_changes),
         TEST(random_changes_agree_with_the_model),
         TEST(sets_of_any_size_combine_by_every_rule),
     };
