@@ -28,8 +28,7 @@ void tracking_deinit(struct tracking *tracking)
 {
     CHECK(list_empty(&tracking->clients));
     membership_deinit(&tracking->membership);
-    buf_deinit(&tracking->wire[0]);
-    buf_deinit(&tracking->wire[1]);
+    buf_deinit(&tracking->pushed);
     buf_deinit(&tracking->redirected);
     buf_deinit(&tracking->numbers);
     buf_deinit(&tracking->scratch);
@@ -51,8 +50,7 @@ static struct tracking_client *client_at(const struct tracking *tracking, uint32
 /* A message about one key, or about all of them (NULL). */
 static void begin_message(struct tracking *tracking)
 {
-    buf_reset(&tracking->wire[0], KEEP_BYTES);
-    buf_reset(&tracking->wire[1], KEEP_BYTES);
+    buf_reset(&tracking->pushed, KEEP_BYTES);
     buf_reset(&tracking->redirected, KEEP_BYTES);
 }
 
@@ -68,13 +66,13 @@ static void add_key(struct reply *reply, const struct bytes *key)
 
 static struct bytes push_message(struct tracking *tracking, const struct bytes *key)
 {
-    struct reply reply = {&tracking->wire[1], 3};
-    if (tracking->wire[1].len == 0) {
+    struct reply reply = {&tracking->pushed, 3};
+    if (tracking->pushed.len == 0) {
         reply_push(&reply, 2);
         reply_bulk_string(&reply, "invalidate");
         add_key(&reply, key);
     }
-    return buf_bytes(&tracking->wire[1]);
+    return buf_bytes(&tracking->pushed);
 }
 
 static struct bytes channel_message(struct tracking *tracking, const struct bytes *key)
@@ -125,17 +123,23 @@ static void tell(struct tracking_client *client, const struct bytes *key)
         session_push(target, channel_message(tracking, key));
 }
 
+static void tell_of_key(struct tracking_client *client, struct bytes key)
+{
+    tell(client, &key);
+}
+
 static void tell_of_change(struct tracking_client *client, struct bytes key)
 {
     const struct broker *broker = client->session->broker;
     if (!client->mode.no_loop || broker->removing || !session_running(client->session))
-        tell(client, &key);
+        tell_of_key(client, key);
 }
 
 /* ---- what is remembered ---- */
 
-/* Everybody who has read `key` forgets it and is told. */
-static void forget_key(struct tracking *tracking, struct bytes key)
+/* Everybody who has read `key` forgets it and is told, by `tell_one`. */
+static void forget_key(struct tracking *tracking, struct bytes key,
+                       void (*tell_one)(struct tracking_client *client, struct bytes key))
 {
     struct membership *membership = &tracking->membership;
     const struct room *room = membership_find(membership, ROOM_CHANNEL, key);
@@ -146,7 +150,7 @@ static void forget_key(struct tracking *tracking, struct bytes key)
     begin_message(tracking);
     for (uint32_t i = 0; i < count; i++) {
         struct tracking_client *client = client_at(tracking, slots[i]);
-        tell_of_change(client, key);
+        tell_one(client, key);
         membership_leave(membership, &client->subscriber, ROOM_CHANNEL, key);
     }
 }
@@ -163,7 +167,7 @@ static void forget_some_key(struct tracking *tracking)
     struct buf copy;
     buf_init(&copy);
     buf_add_bytes(&copy, name); /* its last member's leaving frees it */
-    forget_key(tracking, buf_bytes(&copy));
+    forget_key(tracking, buf_bytes(&copy), tell_of_key);
     buf_deinit(&copy);
 }
 
@@ -323,7 +327,7 @@ static void remember_reads(struct tracking_client *client)
         if (!client->waited || !changed_meanwhile(client, key))
             continue;
         begin_message(tracking_of(session));
-        tell(client, &key);
+        tell_of_key(client, key);
     }
 }
 
@@ -365,7 +369,7 @@ static void broadcast(struct tracking *tracking, struct bytes key)
 
 static void change(struct tracking *tracking, struct bytes key)
 {
-    forget_key(tracking, key);
+    forget_key(tracking, key, tell_of_change);
     if (rooms_count(&tracking->membership.rooms[ROOM_PATTERN]) > 0)
         broadcast(tracking, key);
 }

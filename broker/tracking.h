@@ -34,7 +34,7 @@ struct tracking {
     struct list clients;
     uint64_t client_count;
     uint32_t hand;         /* where a key to be forgotten is looked for */
-    struct buf wire[2];    /* the message under way, by version; empty: not encoded yet */
+    struct buf pushed;     /* the message under way; empty: not encoded yet */
     struct buf redirected; /* the same for a subscriber of __redis__:invalidate */
     struct buf numbers;    /* of rooms or members */
     struct buf scratch;

@@ -339,6 +339,17 @@ static void more_keys_than_allowed_are_told_and_forgotten(void **state)
     assert_int_equal(pushed[0].len, 10 * strlen(TOLD(1, "a")));
 }
 
+static void a_key_that_is_forgotten_is_told_without_own_changes_too(void **state)
+{
+    (void)state;
+    options.tracking_table_max_keys = 1;
+    start(0, (struct tracking_mode){.no_loop = true});
+    run(0, &read_row, "a");
+    running = 0; /* as in EXEC */
+    run(0, &read_row, "b");
+    assert_told(0, TOLD(1, "a"));
+}
+
 static void what_may_have_changed_while_a_read_waited_is_told_after_it(void **state)
 {
     (void)state;
@@ -374,6 +385,7 @@ int main(void)
         TRACKING_TEST(resp2_hears_only_through_a_subscriber),
         TRACKING_TEST(who_redirects_to_nobody_is_told_so),
         TRACKING_TEST(more_keys_than_allowed_are_told_and_forgotten),
+        TRACKING_TEST(a_key_that_is_forgotten_is_told_without_own_changes_too),
         TRACKING_TEST(what_may_have_changed_while_a_read_waited_is_told_after_it),
     };
 
