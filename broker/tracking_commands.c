@@ -7,7 +7,7 @@
 #include "broker/session.h"
 #include "broker/tracking.h"
 
-/* Prefixes that one command may give: each is compared with each. */
+/* Prefixes that a client may have: each is compared with each. */
 #define PREFIXES_MAX 1000
 
 struct tracking_args {
@@ -123,10 +123,12 @@ static bool prefix_is_new(struct session *session, struct bytes prefix)
 
 static bool prefixes_fit(struct session *session, const struct tracking_args *args)
 {
+    const struct tracking_client *client = session->tracking;
+    size_t had = client != NULL ? client->subscriber.rooms[ROOM_PATTERN].count : 0;
     size_t count;
     const struct bytes *prefixes = prefixes_of(args, &count);
-    if (count > PREFIXES_MAX) {
-        reply_error(&session->reply, "ERR more than %d prefixes", PREFIXES_MAX);
+    if (had + count > PREFIXES_MAX) {
+        reply_error(&session->reply, "ERR more than %d prefixes of one client", PREFIXES_MAX);
         return false;
     }
     for (size_t i = 0; i < count; i++) {

@@ -209,6 +209,21 @@ test('more keys than the table may have: some are given up, and told', ONLY_WEIR
     assert.match(String(await client.ok('INFO')), /tracking_total_keys:0\r\n/);
 });
 
+test('a client has so many prefixes and no more', ONLY_WEIR, async (t) => {
+    const server = await weir(t);
+    const client = await server.connect({ protocol: 3 });
+    t.after(() => client.destroy());
+    const broadcast = (...prefixes) => client.call('CLIENT', 'TRACKING', 'ON', 'BCAST',
+        ...prefixes.flatMap((prefix) => ['PREFIX', prefix]));
+    const names = Array.from({ length: 1001 }, (_, i) => `prefix:${i}:`);
+    const refusal = 'ERR more than 1000 prefixes of one client';
+    assert.equal((await broadcast(...names)).message, refusal);
+    assert.equal(await broadcast(...names.slice(0, 999)), 'OK');
+    assert.equal(await broadcast(names[999]), 'OK');
+    assert.equal((await broadcast(names[1000])).message, refusal);
+    assert.match(String(await client.ok('INFO')), /tracking_total_prefixes:1000\r\n/);
+});
+
 // A client that caches lengths, in the very order in which replies and pushes come.
 function cachingReader(reader) {
     const cache = new Map();
