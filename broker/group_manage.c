@@ -94,6 +94,12 @@ static bool parse_args(struct session *session, bool create, struct group_args *
     return true;
 }
 
+/* Redis tells of an option that is repeated only where the key is there. */
+static bool options_fit(struct session *session, size_t arguments_max)
+{
+    return session->argc <= arguments_max || syntax_error(session);
+}
+
 /* Argument 4: an id, or "$". */
 static bool parse_last_id(struct session *session, const struct object *object, struct id *out)
 {
@@ -101,6 +107,16 @@ static bool parse_last_id(struct session *session, const struct object *object, 
     if (!bytes_equal(session->argv[4], BYTES("$")))
         return stream_id(session, 4, 0, out);
     *out = feed != NULL ? feed_row(feed)->last_id : ID_MIN;
+    return true;
+}
+
+/* As Redis, whose XGROUP SETID takes the ends of a range, too, and whose CREATE does not. */
+static bool parse_new_last_id(struct session *session, const struct object *object, struct id *out)
+{
+    bool is_least = bytes_equal(session->argv[4], BYTES("-"));
+    if (!is_least && !bytes_equal(session->argv[4], BYTES("+")))
+        return parse_last_id(session, object, out);
+    *out = is_least ? ID_MIN : ID_MAX;
     return true;
 }
 
@@ -142,7 +158,7 @@ static enum flow create_command(struct session *session)
     enum access access = manage_feed(session, !args.create_feed, &place);
     if (access != ACCESS_READY)
         return access_flow(access);
-    if (!group_name_fits(session, session->argv[3]) ||
+    if (!options_fit(session, 8) || !group_name_fits(session, session->argv[3]) ||
         !parse_last_id(session, place.object, &last_id))
         return FLOW_DONE;
     const struct groups *groups = feed_groups(place.object);
@@ -165,7 +181,7 @@ static enum flow setid_command(struct session *session)
     enum access access = manage_group(session, &place);
     if (access != ACCESS_READY)
         return access_flow(access);
-    if (!parse_last_id(session, place.object, &last_id))
+    if (!options_fit(session, 7) || !parse_new_last_id(session, place.object, &last_id))
         return FLOW_DONE;
     write(session, &place,
           &(struct op){.kind = OP_GROUP_SETID,

@@ -127,6 +127,22 @@ test('lag and entries-read are null where nobody can tell', ONLY_WEIR, async () 
     assert.deepEqual(await tell(), [null, null]);
 });
 
+test('XGROUP SETID takes the ends of a range, CREATE does not, neither an option twice', async () => {
+    const key = await feedOf(2, { g: 0 });
+    const place = async () => (await client.ok('XINFO', 'GROUPS', key))[0].get('last-delivered-id');
+    const invalid = 'ERR Invalid stream ID specified as stream command argument';
+    for (const end of ['-', '+']) {
+        assert.equal((await client.call('XGROUP', 'CREATE', key, 'h', end)).message, invalid);
+        assert.equal(await client.ok('XGROUP', 'SETID', key, 'g', end), 'OK');
+        assert.equal(await place(), end === '-' ? '0-0' : `${2n ** 64n - 1n}-${2n ** 64n - 1n}`);
+    }
+    const twice = ['ENTRIESREAD', '1', 'ENTRIESREAD', '1'];
+    for (const word of ['CREATE', 'SETID']) {
+        assert.match((await client.call('XGROUP', word, key, 'g', '0', ...twice)).message,
+            /^ERR unknown subcommand or wrong number of arguments/);
+    }
+});
+
 test('a group in a transaction', async () => {
     const key = await feedOf(3, { g: 0 });
     const other = await server.connect({ protocol: 3 });

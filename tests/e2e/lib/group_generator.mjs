@@ -22,6 +22,12 @@ export class GroupGenerator extends Generator {
         ];
     }
 
+    // What names a consumer stays in its place: another name would make another consumer.
+    mutate(args) {
+        if (!/^(xclaim|xautoclaim|xreadgroup)$/i.test(args[0])) return super.mutate(args);
+        return [...args.slice(0, 4), ...super.mutate(args.slice(3)).slice(1)];
+    }
+
     group() {
         return this.random.chance(0.85) ? 'g' : this.random.pick([...GROUPS, 'none']);
     }
