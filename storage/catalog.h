@@ -18,7 +18,7 @@
 
 /* Of everything in ranges. Raised when a reader of the older format would go wrong;
  * storage/FORMAT.md has the rule for upgrades. */
-#define CATALOG_FORMAT 3u
+#define CATALOG_FORMAT 4u
 
 /* As many as the option `databases` allows at most. */
 #define CATALOG_DATABASES_MAX 4096u

@@ -90,6 +90,9 @@ void fetch_run(struct fetch *fetch)
     else if (fetch->kind == FETCH_KEYS)
         fetch->err = key_scan(fetch->ranges, TIER_DISK, fetch->space, &fetch->place,
                               fetch->rows_max, &fetch->rows);
+    else if (fetch->kind == FETCH_OBJECTS)
+        fetch->err = key_scan_rows(fetch->ranges, TIER_DISK, fetch->space, &fetch->place,
+                                   fetch->rows_max, fetch->bytes_max, &fetch->rows);
     else
         fetch->err = run_scan(fetch);
     if (fetch->err != ERR_OK)

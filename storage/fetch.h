@@ -5,13 +5,14 @@
  * FETCH_SCAN_REVERSE), at most `rows_max` rows and about `bytes_max` bytes, at least one row if
  * there is one. With `from` a scan begins at the last row <= it, in both directions: the chunk that
  * holds an id is the last one whose base is not above it. Without such a row a scan upwards begins
- * at the first row. FETCH_KEYS is key_scan of `rows_max` names. */
+ * at the first row. FETCH_KEYS is key_scan of `rows_max` names,
+ * FETCH_OBJECTS the same with whole rows. */
 #ifndef WEIR_STORAGE_FETCH_H
 #define WEIR_STORAGE_FETCH_H
 
 #include "storage/ranges.h"
 
-enum fetch_kind { FETCH_GET, FETCH_SCAN, FETCH_SCAN_REVERSE, FETCH_KEYS };
+enum fetch_kind { FETCH_GET, FETCH_SCAN, FETCH_SCAN_REVERSE, FETCH_KEYS, FETCH_OBJECTS };
 
 struct fetch {
     struct ranges *ranges; /* borrowed */
@@ -21,8 +22,8 @@ struct fetch {
     struct buf from; /* empty: the end of the range that the direction begins with */
     size_t rows_max;
     size_t bytes_max;
-    uint32_t space; /* FETCH_KEYS: see key_scan.h; `rows` are as it leaves them */
-    uint64_t place; /* FETCH_KEYS: from where, and afterwards to where */
+    uint32_t space; /* these two: see key_scan.h; `rows` are as it leaves them */
+    uint64_t place; /* the same: from where, and afterwards to where */
     uint64_t view;  /* of the store when it was asked for: see store_view */
     /* results */
     enum err err;    /* ERR_OK; ERR_NOT_FOUND for FETCH_GET; errors: no rows */
