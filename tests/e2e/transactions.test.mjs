@@ -6,6 +6,7 @@ import { delay } from './lib/connection.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { ReplyError } from './lib/resp.mjs';
 import { ONLY_WEIR, QUICK, redis, smallMemory, weir } from './lib/server.mjs';
+import { until } from './lib/waiting.mjs';
 
 const STEPS = QUICK ? 1500 : 8000;
 const KEYS = ['a', 'b', 'c'];
