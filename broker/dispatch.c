@@ -125,15 +125,6 @@ static bool find_command(struct session *session)
     return true;
 }
 
-static bool arity_fits(const struct session *session)
-{
-    int arity = session->command->arity;
-
-    if (arity < 0)
-        return session->argc >= (size_t)-arity;
-    return session->argc == (size_t)arity;
-}
-
 /* A rejected command was not run: nobody is told of it, and it is not counted. */
 static bool reject(struct session *session, const char *error)
 {
@@ -166,7 +157,7 @@ static bool writes(const struct session *session)
 
 static bool may_run(struct session *session)
 {
-    if (!arity_fits(session) || session->command->run == NULL) {
+    if (!command_arity_fits(session->command, session->argc) || session->command->run == NULL) {
         session_wrong_arity(session);
         session->command = NULL;
         return false;
