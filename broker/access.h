@@ -32,6 +32,12 @@ MUST_CHECK enum access access_key(struct session *session, struct bytes key, str
 /* The same in database `db`. */
 MUST_CHECK enum access access_key_in(struct session *session, unsigned db, struct bytes key,
                                      struct object **out);
+/* The same for commands that write and tell what they find: it counts as a read all the same, as a
+ * hit or as a miss. */
+MUST_CHECK enum access access_key_read(struct session *session, struct bytes key,
+                                       struct object **out);
+MUST_CHECK enum access access_string_read(struct session *session, struct bytes key,
+                                          struct object **out);
 /* The same for a key that is a string, or a hash, or nothing. Fails with WRONGTYPE. */
 MUST_CHECK enum access access_string(struct session *session, struct bytes key,
                                      struct object **out);

@@ -46,6 +46,7 @@ enum command_flag {
     COMMAND_EXECUTES = 1 << 17,   /* EXEC: may change data when what is queued may */
     COMMAND_DENYOOM = 1 << 18,    /* adds to keys: refused where a memory range is full */
     COMMAND_NO_TOUCH = 1 << 19,   /* does not make a key used */
+    COMMAND_UNCOUNTED = 1 << 20,  /* what it finds is neither a hit nor a miss */
 };
 
 struct command_row {

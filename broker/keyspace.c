@@ -153,12 +153,11 @@ void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
     range->misses += !there;
 }
 
-void keyspace_used(struct keyspace *keyspace, struct object *object, uint64_t now_ms)
+void keyspace_used(struct keyspace *keyspace, struct object *object)
 {
     if (object == keyspace->absent)
         return;
     const struct key_ranges *ranges = &store_catalog(keyspace->store)->ranges;
-    keyspace->memory.now_ms = now_ms;
     memory_used(&keyspace->memory, object, key_ranges_with_id(ranges, object->range)->policy);
 }
 

@@ -80,8 +80,8 @@ MUST_CHECK enum err keyspace_groups_take(struct keyspace *keyspace, struct objec
 /* Counts a read of this key as a hit or a miss. */
 void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
                     const struct object *object);
-/* A key of a memory range was looked at: eviction remembers. */
-void keyspace_used(struct keyspace *keyspace, struct object *object, uint64_t now_ms);
+/* A key of a memory range was looked at, by the clock of `memory`: eviction remembers. */
+void keyspace_used(struct keyspace *keyspace, struct object *object);
 /* True: the key's time has come, at `now_ms`. */
 static inline bool keyspace_expired(const struct object *object, uint64_t now_ms)
 {

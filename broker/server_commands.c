@@ -297,8 +297,9 @@ static const struct command_row memory_subcommands[] = {
         "Statistics of the allocator"),
     ROW("purge", ok_command, 2, 0, "4.0.0", "O(1)", "Accepted; the allocator purges by itself"),
     ROW("stats", memory_stats_command, 2, 0, "4.0.0", "O(1)", "Memory in use, by what"),
-    {"usage", memory_usage_command, -3, COMMAND_READONLY | COMMAND_UNNOTICED | COMMAND_NO_TOUCH, 2,
-     2, 1, "server", "4.0.0", "O(1)", "Bytes in memory for a key and its value", NULL},
+    {"usage", memory_usage_command, -3,
+     COMMAND_READONLY | COMMAND_UNNOTICED | COMMAND_UNCOUNTED | COMMAND_NO_TOUCH, 2, 2, 1, "server",
+     "4.0.0", "O(1)", "Bytes in memory for a key and its value", NULL},
     {.name = NULL},
 };
 

@@ -65,7 +65,7 @@ enum flow get_command(struct session *session)
 enum flow getdel_command(struct session *session)
 {
     struct object *object;
-    enum access access = access_string(session, session->argv[1], &object);
+    enum access access = access_string_read(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     reply_value(session, object);
@@ -81,7 +81,7 @@ enum flow getset_command(struct session *session)
     struct object *object;
     if (!value_fits(session, session->argv[2].len))
         return FLOW_DONE;
-    enum access access = access_string(session, session->argv[1], &object);
+    enum access access = access_string_read(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     reply_value(session, object);
@@ -185,6 +185,16 @@ static bool may_set(const struct set_args *args, const struct object *object)
     return true;
 }
 
+static enum access find_to_set(struct session *session, const struct set_args *args,
+                               struct object **out)
+{
+    if (args->get)
+        return access_string_read(session, session->argv[1], out);
+    if (args->condition == SET_IF_EQUAL)
+        return access_string(session, session->argv[1], out);
+    return access_key(session, session->argv[1], out);
+}
+
 enum flow set_command(struct session *session)
 {
     struct set_args args;
@@ -192,9 +202,7 @@ enum flow set_command(struct session *session)
     struct bytes key = session->argv[1];
     if (!parse_set(session, &args))
         return FLOW_DONE;
-    bool reads = args.get || args.condition == SET_IF_EQUAL;
-    enum access access =
-        reads ? access_string(session, key, &object) : access_key(session, key, &object);
+    enum access access = find_to_set(session, &args, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     bool may = may_set(&args, object);
@@ -332,7 +340,7 @@ enum flow getex_command(struct session *session)
     struct bytes key = session->argv[1];
     if (!parse_getex(session, &timed, &form))
         return FLOW_DONE;
-    enum access access = access_string(session, key, &object);
+    enum access access = access_string_read(session, key, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     bool there = object_type(object) != OBJECT_NONE;
