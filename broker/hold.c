@@ -1,10 +1,7 @@
 #include "broker/hold.h"
 
-#include "base/logger.h"
 #include "broker/caretaker_internal.h"
-
-/* Names in the log are cut after so many bytes. */
-#define LOGGED_NAME_MAX 128
+#include "broker/group_log.h"
 
 /* Lets go of the group that is being asked. */
 static void leave(struct hold *hold)
@@ -120,24 +117,10 @@ static enum err first_held(const struct looking *looking, struct hold *hold, str
     return err;
 }
 
-static void add_name(struct buf *out, const char *what, struct bytes name)
-{
-    bool cut = name.len > LOGGED_NAME_MAX;
-    buf_addf(out, " %s=", what);
-    buf_add_quoted(out, bytes_of(name.data, cut ? LOGGED_NAME_MAX : name.len));
-}
-
 static void park(const struct looking *looking, struct group *group, bool parked)
 {
-    if (parked && !group->parked) {
-        struct buf names;
-        buf_init(&names);
-        add_name(&names, "key", looking->key);
-        add_name(&names, "group", group_name(group));
-        LOG(LOG_WARNING, "group parked", "db=%u%.*s pending=%llu", looking->db, (int)names.len,
-            names.data, (unsigned long long)group_state(group)->pending);
-        buf_deinit(&names);
-    }
+    if (parked && !group->parked)
+        group_log("group parked", looking->db, looking->key, group);
     group->parked = parked;
 }
 

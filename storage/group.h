@@ -66,6 +66,7 @@ struct group {
     uint8_t side;
     bool dropped;
     bool parked; /* too far behind to hold what its feed's policy would remove; the loop's */
+    bool stuck;  /* its last dead letters found no place; the loop's */
     struct list links[2]; /* in a side's dirty list; empty when not */
     struct group_state states[2];
     struct chunk_shelf shelf; /* some of the blocks on disk */
