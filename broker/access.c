@@ -179,10 +179,10 @@ static void count_read(struct session *session, unsigned db, struct bytes key,
 /* False: replied that the key's range is full. */
 static bool has_room(struct session *session, unsigned db, struct bytes key)
 {
-    if (!(session->command->flags & COMMAND_DENYOOM) ||
+    if (!(session->command->flags & COMMAND_DENYOOM) || transaction_runs(session) ||
         !eviction_full(session->broker, keyspace_range(&session->broker->keyspace, db, key)))
         return true;
-    reply_error(&session->reply, "OOM command not allowed when used memory > 'maxmemory'.");
+    session_out_of_memory(session);
     return false;
 }
 
