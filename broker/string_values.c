@@ -1,6 +1,7 @@
 /* Whole values: https://redis.io/docs/latest/commands/?group=string */
 #include "broker/string_commands.h"
 
+#include "base/check.h"
 #include "broker/broker_internal.h"
 #include "broker/families.h"
 #include "broker/keys_commands.h"
@@ -274,16 +275,15 @@ static enum access find_pairs(struct session *session, bool *exist)
     return access;
 }
 
-static enum flow set_pairs(struct session *session)
+/* What find_pairs has found, and all of it, though the first ones may fill their range. */
+static void set_pairs(struct session *session)
 {
     for (size_t i = 1; i < session->argc; i += 2) {
         struct object *object;
-        enum access access = access_key(session, session->argv[i], &object);
-        if (access != ACCESS_READY)
-            return access_flow(access);
-        string_put(session, session->argv[i], object, session->argv[i + 1], 0, "set");
+        struct bytes key = session->argv[i];
+        CHECK(keyspace_find(&session->broker->keyspace, session->db, key, &object) == ERR_OK);
+        string_put(session, key, object, session->argv[i + 1], 0, "set");
     }
-    return FLOW_DONE;
 }
 
 enum flow mset_command(struct session *session)
@@ -292,10 +292,9 @@ enum flow mset_command(struct session *session)
     enum access access = find_pairs(session, &exist);
     if (access != ACCESS_READY)
         return access_flow(access);
-    enum flow flow = set_pairs(session);
-    if (flow == FLOW_DONE)
-        reply_status(&session->reply, "OK");
-    return flow;
+    set_pairs(session);
+    reply_status(&session->reply, "OK");
+    return FLOW_DONE;
 }
 
 enum flow msetnx_command(struct session *session)
@@ -304,10 +303,10 @@ enum flow msetnx_command(struct session *session)
     enum access access = find_pairs(session, &exist);
     if (access != ACCESS_READY)
         return access_flow(access);
-    enum flow flow = exist ? FLOW_DONE : set_pairs(session);
-    if (flow == FLOW_DONE)
-        reply_integer(&session->reply, !exist);
-    return flow;
+    if (!exist)
+        set_pairs(session);
+    reply_integer(&session->reply, !exist);
+    return FLOW_DONE;
 }
 
 /* ---- GETEX ---- */
