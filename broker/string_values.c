@@ -283,16 +283,14 @@ static enum access find_pairs(struct session *session, bool *exist)
     return access;
 }
 
-/* All of them, once find_pairs has found them: whether there is room is not asked again, between
- * one pair and the next. */
+/* What find_pairs has found, and all of it, though the first ones may fill their range. */
 static void set_pairs(struct session *session)
 {
     for (size_t i = 1; i < session->argc; i += 2) {
         struct object *object;
-        enum err err =
-            keyspace_find(&session->broker->keyspace, session->db, session->argv[i], &object);
-        CHECK(err == ERR_OK);
-        string_put(session, session->argv[i], object, session->argv[i + 1], 0, "set");
+        struct bytes key = session->argv[i];
+        CHECK(keyspace_find(&session->broker->keyspace, session->db, key, &object) == ERR_OK);
+        string_put(session, key, object, session->argv[i + 1], 0, "set");
     }
 }
 

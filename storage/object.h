@@ -67,7 +67,7 @@ struct object {
  * change, so the seed is stored (catalog.h). */
 uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name);
 
-/* An object of type OBJECT_NONE. Key names are at most 512 MiB, as bulk strings are. */
+/* An object of type OBJECT_NONE. */
 struct object *object_create(uint32_t space, uint64_t hash, struct bytes name, uint8_t side);
 /* Drops its states' references. It must be in no list. */
 void object_destroy(struct object *object);

@@ -335,8 +335,7 @@ test('feeds do not come to memory ranges by any way', ONLY_WEIR, async (t) => {
     await client.ok('FEED.POLICY', 'feed', 'MAXDELIVERIES', '1', 'DEADLETTER', 'dead');
     await client.ok('RANGE.SET', '0', 'dead', 'MEMORY');
     await client.ok('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 'feed', '>');
-    assert.match((await client.call('XCLAIM', 'feed', 'g', 'd', '0', '1-1')).message,
-        /feeds live in durable ranges/);
+    assert.deepEqual(await client.ok('XCLAIM', 'feed', 'g', 'd', '0', '1-1'), []);
     assert.equal((await client.ok('XPENDING', 'feed', 'g'))[0], 1, 'it stays pending');
     assert.equal(await client.ok('EXISTS', 'cache:a'), 0);
 });

@@ -80,13 +80,12 @@ static void several_keys_are_set_together_or_not_at_all(void **state)
 {
     (void)state;
     const char *const commands[] = {"MSET", "MSETNX"};
-    char value[401] = "";
-    memset(value, 'v', sizeof(value) - 1);
     for (int i = 0; i < 2; i++) {
-        set_rule(0, "noeviction");
-        (void)ask("SETRANGE cache:big %u x", BUDGET);
-        set_rule(range_bytes() + sizeof(value) / 2, "noeviction");
-        (void)ask("%s cache:1 %s cache:2 v", commands[i], value);
+        set_rule(BUDGET, "noeviction");
+        (void)ask("SETRANGE cache:big 100000 x");
+        set_rule(range_bytes() + 200, "noeviction");
+        assert_false(eviction_full(broker, rule()));
+        (void)ask("%s cache:1 %0400d cache:2 v", commands[i], 1);
         assert_true(eviction_full(broker, rule()));
         assert_string_equal(ask("STRLEN cache:1"), ":400\r\n");
         assert_string_equal(ask("GET cache:2"), "$1\r\nv\r\n");
