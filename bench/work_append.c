@@ -1,4 +1,4 @@
-/* Appends and single keys over RESP: append, fill, set, get, rewrite. */
+/* Appends and single keys over RESP: append, fill, set, get, set-each, rewrite. */
 #include <inttypes.h>
 
 #include "base/check.h"
@@ -7,7 +7,7 @@
 #include "bench/source.h"
 #include "bench/workloads.h"
 
-/* The feeds of append: `keys` of them from number `base`, so that several loads need not share. */
+/* `keys` of them from number `base`, so that several loads need not share. */
 static struct keys feeds_of(const struct options *options)
 {
     return (struct keys){BYTES("feed"), ':', options->base, options->keys};
@@ -15,7 +15,7 @@ static struct keys feeds_of(const struct options *options)
 
 static struct keys values_of(const struct options *options)
 {
-    return (struct keys){BYTES("key"), ':', 0, options->keys};
+    return (struct keys){BYTES("key"), ':', options->base, options->keys};
 }
 
 static struct key random_key(struct source *source, struct keys keys)
@@ -99,7 +99,7 @@ void work_fill(struct load *load)
     run_appends(load, &verbs);
 }
 
-/* ---- set, get ---- */
+/* ---- set, get, set-each ---- */
 
 static void add_set_of(struct source *source, struct buf *out, uint64_t index, struct payload item)
 {
@@ -128,13 +128,6 @@ static void run_plainly(struct source *source, struct load *load, const struct s
     source_open(source, load, verbs);
     source_start(source);
     load_run(load);
-}
-
-void work_set(struct load *load)
-{
-    static const struct source_verbs verbs = {.add = add_set, .on_value = expect_ok};
-    static struct source source;
-    run_plainly(&source, load, &verbs);
 }
 
 static void add_get(struct source *source, struct lane *lane, struct payload item)
@@ -172,8 +165,16 @@ static void set_all(const struct options *options)
     all.connections = 1;
     all.pipeline = 100;
     all.rate = 0;
-    load_init(&load, &all, "get's values");
+    load_init(&load, &all, "values");
     run_plainly(&source, &load, &verbs);
+}
+
+void work_set(struct load *load)
+{
+    static const struct source_verbs verbs = {.add = add_set, .on_value = expect_ok};
+    static struct source source;
+    set_all(load->options);
+    run_plainly(&source, load, &verbs);
 }
 
 void work_get(struct load *load)
@@ -181,6 +182,15 @@ void work_get(struct load *load)
     static const struct source_verbs verbs = {.add = add_get, .on_value = expect_payload};
     static struct source source;
     set_all(load->options);
+    run_plainly(&source, load, &verbs);
+}
+
+void work_set_each(struct load *load)
+{
+    static const struct source_verbs verbs = {.add = add_each, .on_value = expect_ok};
+    static struct source source;
+    if (load->options->operations != load->options->keys)
+        die("set-each wants as many --operations as --keys");
     run_plainly(&source, load, &verbs);
 }
 
