@@ -164,17 +164,16 @@ function smallKeys(keyCount) {
 }
 
 // What writers of durable keys do to readers of other ones.
-function steadyGet(name, about, beside) {
+function steadyGet(name, about, writers) {
     return {
         group: 'keys',
         name: `get-steady-${name}`,
         about: `1,000 GETs/s of durable keys ${about}`,
         servers: ['weir', 'redis-always'],
         work: 'get',
-        options: { connections: 10, rate: 1000, keys: 1000 },
+        options: { connections: 10, rate: 1000, keys: 1000, writers },
         unit: 'calls/s',
         compare: 'p99',
-        beside,
     };
 }
 
@@ -188,9 +187,8 @@ function keyCases(size) {
         memoryKeys('set', 1, million, 1),
         memoryKeys('get', 1, million, 1),
         smallKeys(million),
-        steadyGet('alone', 'alone', []),
-        steadyGet('writers', 'while 8 clients SET others as fast as they can',
-            [{ work: 'set', options: { connections: 8, keys: 1000, base: 1000000 } }]),
+        steadyGet('alone', 'alone', 0),
+        steadyGet('writers', 'while 8 clients SET others as fast as they can', 8),
         zipf('allkeys-lru', size(4000000, 1000000)),
         zipf('allkeys-lfu', size(4000000, 1000000)),
     ];

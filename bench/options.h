@@ -23,6 +23,7 @@
     X(entries, 0, 0, 10000000000, "entries that are there (range, replay, pending)")               \
     X(count, 100, 1, 100000, "entries of a read")                                                  \
     X(readers, 1, 1, 10000, "connections that read (tail, group, rooms)")                          \
+    X(writers, 0, 0, 10000, "connections that SET other keys meanwhile, one at a time (get)")      \
     X(each, 1, 1, 1000000, "rooms that each reader is in")                                         \
     X(stride, 0, 0, 1000000, "rooms from a reader's first to the next reader's; 0: as --each")     \
     X(patterns, 0, 0, 1000000, "patterns that match no room")                                      \

@@ -151,7 +151,7 @@ export class Runner {
         return {
             rate: json.rate, p50: json.p50_us, p99: json.p99_us, p999: json.p999_us,
             // not that of the operations alone where there is more
-            cpu: beside.length > 0 ? undefined : json.cpu_us,
+            cpu: beside.length > 0 || this.row.options.writers > 0 ? undefined : json.cpu_us,
             hits: json.hit_rate,
             payloadBytes: json.payload_bytes,
         };

@@ -103,7 +103,7 @@ void work_fill(struct load *load)
 
 static void add_set_of(struct source *source, struct buf *out, uint64_t index, struct payload item)
 {
-    struct keys keys = values_of(source->load->options);
+    struct keys keys = values_of(source->options);
     struct key key = key_of(&keys, index);
     resp_add_count(out, 3);
     resp_add_word(out, BYTES("SET"));
@@ -113,7 +113,7 @@ static void add_set_of(struct source *source, struct buf *out, uint64_t index, s
 
 static void add_set(struct source *source, struct lane *lane, struct payload item)
 {
-    uint64_t keys = source->load->options->keys;
+    uint64_t keys = source->options->keys;
     add_set_of(source, &lane->link.out, random_below(&source->load->random, keys), item);
 }
 
@@ -132,7 +132,7 @@ static void run_plainly(struct source *source, struct load *load, const struct s
 
 static void add_get(struct source *source, struct lane *lane, struct payload item)
 {
-    struct key key = random_key(source, values_of(source->load->options));
+    struct key key = random_key(source, values_of(source->options));
     (void)item;
     resp_add_count(&lane->link.out, 2);
     resp_add_word(&lane->link.out, BYTES("GET"));
@@ -143,7 +143,7 @@ static void expect_payload(struct source *source, struct lane *lane, const struc
 {
     struct payload payload;
     (void)lane;
-    if (value->type != RESP_STRING || value->text.len != source->load->options->payload ||
+    if (value->type != RESP_STRING || value->text.len != source->options->payload ||
         !payload_read(value->text, &payload))
         die("get: a value that was not set, or none");
 }
@@ -177,11 +177,31 @@ void work_set(struct load *load)
     run_plainly(&source, load, &verbs);
 }
 
+/* Writers of other keys, as many again, who send when their reply is in. They and the readers are
+ * one process: what two of them would cost each other is not the server's. */
+static void start_writers(struct load *load)
+{
+    static const struct source_verbs verbs = {
+        .add = add_set, .on_value = expect_ok, .uncounted = true};
+    static struct source source;
+    static struct options options;
+    options = *load->options;
+    options.connections = options.writers;
+    options.base = options.base + options.keys;
+    options.rate = 0;
+    options.pipeline = 1;
+    set_all(&options);
+    source_open_beside(&source, load, &options, &verbs);
+    source_start(&source);
+}
+
 void work_get(struct load *load)
 {
     static const struct source_verbs verbs = {.add = add_get, .on_value = expect_payload};
     static struct source source;
     set_all(load->options);
+    if (load->options->writers > 0)
+        start_writers(load);
     run_plainly(&source, load, &verbs);
 }
 

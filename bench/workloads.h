@@ -13,7 +13,7 @@
     X(fill, "fill", "XADD with the ids 1-1, 2-1, ... for range, replay, pending",                  \
       "keys, operations; connections 1")                                                           \
     X(set, "set", "SET of what is there", "keys, base")                                            \
-    X(get, "get", "GET of what is there", "keys, base")                                            \
+    X(get, "get", "GET of what is there", "keys, base, writers")                                   \
     X(set_each, "set-each", "SET of each of the keys, once", "keys, base, operations")             \
     X(zipf, "zipf", "GET by Zipf's law, and SET where there is nothing", "keys; rate 0")           \
     X(range, "range", "XRANGE from a random id of what fill wrote", "keys, entries, count")        \
