@@ -109,13 +109,6 @@ struct object *keyspace_resident(struct keyspace *keyspace, unsigned db, struct 
     return table_find(&keyspace->table, space, hash_of(keyspace, space, key), key);
 }
 
-enum err keyspace_insert(struct keyspace *keyspace, unsigned db, struct bytes key, struct bytes row,
-                         struct object **out)
-{
-    uint32_t space = keyspace_database(keyspace, db)->space;
-    return insert(keyspace, space, hash_of(keyspace, space, key), key, row, out);
-}
-
 bool keyspace_moving(const struct keyspace *keyspace)
 {
     return store_catalog(keyspace->store)->ranges.before != NULL;
@@ -191,6 +184,16 @@ enum err keyspace_take(struct keyspace *keyspace, unsigned db, struct bytes key,
     return insert(keyspace, space, hash, key, row, &object);
 }
 
+enum err keyspace_adopt(struct keyspace *keyspace, unsigned db, struct bytes key, struct bytes row)
+{
+    uint32_t space = keyspace_database(keyspace, db)->space;
+    uint64_t hash = hash_of(keyspace, space, key);
+    struct object *object;
+    if (table_find(&keyspace->table, space, hash, key) != NULL)
+        return ERR_OK;
+    return insert(keyspace, space, hash, key, row, &object);
+}
+
 void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
                     const struct object *object)
 {
@@ -210,11 +213,10 @@ static const struct key_range *rule_of(struct keyspace *keyspace, const struct o
     return rule != NULL ? rule : key_ranges_with_id(ranges->before, object->range);
 }
 
-void keyspace_used(struct keyspace *keyspace, struct object *object, uint64_t now_ms)
+void keyspace_used(struct keyspace *keyspace, struct object *object)
 {
     if (object == keyspace->absent)
         return;
-    keyspace->memory.now_ms = now_ms;
     memory_used(&keyspace->memory, object, rule_of(keyspace, object)->policy);
 }
 
@@ -248,12 +250,14 @@ static uint64_t write_in_memory(struct keyspace *keyspace, const struct key_rang
     struct memory_opened opened =
         memory_open(&keyspace->memory, range, op->object, database->space, hash, op->key);
     struct object_state *state = object_state(opened.object);
+    uint64_t expiry_ms = state->expiry_ms;
     enum err err = ERR_OK;
     if (op->kind == OP_DROP)
         object_state_clear(state);
     else
         err = effect_apply(state, op);
     CHECK(err == ERR_OK);
+    database->memory_expiry_sum += catalog_expiry(state->expiry_ms) - catalog_expiry(expiry_ms);
     struct memory_change change = memory_close(&keyspace->memory, &opened);
     keyspace->grown |= UINT64_C(1) << range->id;
     database->memory_keys += (uint64_t)(int64_t)change.keys;
@@ -307,9 +311,9 @@ static uint64_t carry_to_disk(struct keyspace *keyspace, const struct op *put,
     const struct key_range *from = rule_of(keyspace, object);
     const struct op drop = {.kind = OP_DROP, .db = put->db, .key = put->key, .object = object};
     struct op durable = *put;
+    /* What is in memory has no row, but for what the table knows. */
+    CHECK(keyspace_adopt(keyspace, put->db, put->key, BYTES("")) == ERR_OK);
     durable.object = keyspace_resident(keyspace, put->db, put->key);
-    if (durable.object == NULL) /* what is in memory has no row, but for what the table knows */
-        CHECK(keyspace_insert(keyspace, put->db, put->key, BYTES(""), &durable.object) == ERR_OK);
     uint64_t lsn = write_durable(keyspace, &durable);
     write_in_memory(keyspace, from, &drop);
     return lsn;
@@ -341,6 +345,7 @@ void keyspace_forget_memory(struct keyspace *keyspace, unsigned db)
         memory_forget_space(&keyspace->memory, database->space);
     database->memory_keys = 0;
     database->memory_expires = 0;
+    database->memory_expiry_sum = 0;
 }
 
 unsigned keyspace_db_of(struct keyspace *keyspace, uint32_t space)

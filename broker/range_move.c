@@ -308,7 +308,9 @@ static enum err meet_row(struct range_move *move, struct bytes name, struct byte
         return move->has_feed ? ERR_RANGE : ERR_OK;
     }
     if (object == NULL)
-        err = keyspace_insert(keyspace, move->db, name, row, &object);
+        err = keyspace_adopt(keyspace, move->db, name, row);
+    if (object == NULL && err == ERR_OK)
+        object = keyspace_resident(keyspace, move->db, name);
     if (err == ERR_OK && object_type(object) != OBJECT_NONE)
         err = meet(move, move->db, object, slice);
     return err;

@@ -46,8 +46,9 @@ describe('groups with a policy', ONLY_WEIR, () => {
         const id = await io.xadd('nack', '*', 'f', 'v');
         await io.xreadgroup('GROUP', 'g', 'a', 'STREAMS', 'nack', '>');
         const since = Date.now();
-        assert.equal(await io.call('XNACK', 'nack', 'g', 'FAIL', 'DELAY', '150', 'IDS', '1', id), 1);
-        assert.deepEqual(await io.xautoclaim('nack', 'g', 'b', 0, '0'), ['0-0', [], []]);
+        const replies = await io.multi().call('XNACK', 'nack', 'g', 'FAIL', 'DELAY', '150', 'IDS', '1', id)
+            .xautoclaim('nack', 'g', 'b', 0, '0').exec();
+        assert.deepEqual(replies, [[null, 1], [null, ['0-0', [], []]]]);
         let claimed = [];
         await until(async () => {
             [, claimed] = await io.xautoclaim('nack', 'g', 'b', 0, '0');

@@ -30,7 +30,7 @@ describe('delayed entries', ONLY_WEIR, () => {
         assert.ok(Date.now() >= due);
         const [[id, fields]] = await client.ok('XRANGE', 'k', '-', '+');
         assert.ok(Number(id.split('-')[0]) >= due);
-        assert.ok(Number(id.split('-')[0]) < due + (QUICK ? 5000 : 1000));
+        assert.ok(Number(id.split('-')[0]) <= Date.now());
         assert.deepEqual(fields, ['f', 'v']);
     });
 
