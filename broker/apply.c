@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "broker/apply_group.h"
 #include "broker/apply_range.h"
+#include "broker/range_count.h"
 #include "storage/effect.h"
 #include "storage/upkeep.h"
 
@@ -96,6 +97,13 @@ static enum err apply_create(const struct applying *applying)
     return ERR_OK;
 }
 
+static void add_entry(const struct applying *applying, struct feed *feed)
+{
+    const struct op *op = applying->op;
+    store_grew(applying->store, feed_append(feed, &(struct entry){op->id, op->data}));
+    catalog_appended(store_catalog(applying->store), op->data.len);
+}
+
 static enum err apply_append(const struct applying *applying)
 {
     const struct op *op = applying->op;
@@ -109,7 +117,7 @@ static enum err apply_append(const struct applying *applying)
     struct feed *feed = touch_feed(applying);
     if (!id_less(feed_row(feed)->last_id, op->id))
         return ERR_CORRUPT;
-    store_grew(applying->store, feed_append(feed, &(struct entry){op->id, op->data}));
+    add_entry(applying, feed);
     return ERR_OK;
 }
 
@@ -219,8 +227,11 @@ static enum err apply_rename(const struct applying *applying)
         touch(applying, from);
     touch(applying, to);
     remove_alarm(applying, feed);
+    bool counted = range_count_has(applying->keyspace, to);
     *object_state(to) = *object_state(from);
     *object_state(from) = (struct object_state){.type = OBJECT_NONE};
+    if (counted)
+        range_count_changed(applying->keyspace, applying->op->db, to, &(struct tally){0});
     if (feed != NULL && feed_upkeep(feed) != NULL && upkeep_row(feed_upkeep(feed))->alarm_ms != 0)
         add_alarm(applying, to);
     count_keys(applying, 0);
@@ -274,7 +285,8 @@ static enum err apply_flush(const struct applying *applying)
     forget_space(applying, database->space);
     buf_add(&store_dirty(applying->store)->dropped_spaces, &database->space,
             sizeof(database->space));
-    *database = (struct database){.space = (uint32_t)applying->op->number, .lsn = applying->lsn};
+    catalog_empty(database, (uint32_t)applying->op->number);
+    database->lsn = applying->lsn;
     catalog->next_space = database->space + 1;
     return ERR_OK;
 }
@@ -332,7 +344,7 @@ static enum err apply_due(const struct applying *applying)
     struct feed *feed = touch_feed(applying);
     if (!id_less(feed_row(feed)->last_id, op->id))
         return ERR_CORRUPT;
-    store_grew(applying->store, feed_append(feed, &(struct entry){op->id, op->data}));
+    add_entry(applying, feed);
     store_grew(applying->store, upkeep_end_delay(feed, op->id2)); /* maybe with op->data */
     return ERR_OK;
 }
@@ -480,6 +492,19 @@ static enum err dispatch(const struct applying *applying)
     return ERR_CORRUPT;
 }
 
+/* With its key counted under its range rule. */
+static enum err dispatch_counted(const struct applying *applying)
+{
+    struct object *object = applying->object;
+    if (object == NULL || !range_count_has(applying->keyspace, object))
+        return dispatch(applying);
+    struct tally before = tally_of(object);
+    enum err err = dispatch(applying);
+    if (err == ERR_OK)
+        range_count_changed(applying->keyspace, applying->op->db, object, &before);
+    return err;
+}
+
 enum err apply(struct keyspace *keyspace, const struct op *op, uint64_t lsn)
 {
     struct applying applying = {keyspace, keyspace->store, op, op->object, lsn};
@@ -490,7 +515,7 @@ enum err apply(struct keyspace *keyspace, const struct op *op, uint64_t lsn)
         if (err != ERR_OK)
             return err;
     }
-    enum err err = dispatch(&applying);
+    enum err err = dispatch_counted(&applying);
     if (err == ERR_OK)
         settle_alarm(&applying);
     return err;

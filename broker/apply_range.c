@@ -1,8 +1,20 @@
 #include "broker/apply_range.h"
 
+#include "broker/range_count.h"
+
 static struct key_ranges *rules_of(struct keyspace *keyspace)
 {
     return &store_catalog(keyspace->store)->ranges;
+}
+
+/* Durable keys may come under this rule, or leave it, without being written. */
+static bool is_recounted(struct keyspace *keyspace, const struct key_range *rule, bool deletes)
+{
+    const struct key_range *there =
+        key_ranges_find(rules_of(keyspace), rule->db, key_range_prefix(rule));
+    if (deletes)
+        return there != NULL && there->store == STORE_DURABLE;
+    return there == NULL && rule->store == STORE_DURABLE;
 }
 
 /* The rules have changed: keys of memory ranges may be of another one now. */
@@ -24,10 +36,13 @@ static enum err set(struct keyspace *keyspace, const struct op *op)
     struct key_range rule;
     char prefix[KEY_RANGE_PREFIX_MAX];
     enum err err = key_range_decode(op->data, prefix, &rule);
+    bool recounted = err == ERR_OK && is_recounted(keyspace, &rule, false);
     if (err == ERR_OK)
         err = key_ranges_set(rules_of(keyspace), &rule);
     if (err == ERR_OK)
         rehome(keyspace);
+    if (err == ERR_OK && recounted)
+        range_count_anew(keyspace);
     return err;
 }
 
@@ -40,11 +55,14 @@ static enum err remove_rule(struct keyspace *keyspace, const struct op *op)
     if (rule == NULL)
         return ERR_CORRUPT;
     uint16_t id = rule->id;
+    bool recounted = is_recounted(keyspace, rule, true);
     enum err err = key_ranges_delete(ranges, (uint32_t)op->number, op->data);
     if (err != ERR_OK)
         return err;
     rehome(keyspace);
     memory_reset_range(&keyspace->memory, id);
+    if (recounted)
+        range_count_anew(keyspace);
     return ERR_OK;
 }
 
@@ -56,8 +74,12 @@ static enum err move(struct keyspace *keyspace, const struct op *op)
     enum err err = key_range_decode(op->data, prefix, &rule);
     if (err != ERR_OK || ranges->before != NULL || op->number > 1)
         return ERR_CORRUPT;
+    bool recounted = is_recounted(keyspace, &rule, op->number == 1);
     keyspace->moves++;
-    return key_ranges_move(ranges, &rule, op->number == 1);
+    err = key_ranges_move(ranges, &rule, op->number == 1);
+    if (err == ERR_OK && recounted)
+        range_count_anew(keyspace);
+    return err;
 }
 
 /* Counters of rules that are gone begin anew with the next one of their id. */
@@ -78,6 +100,7 @@ static enum err moved(struct keyspace *keyspace, const struct op *op)
         return ERR_CORRUPT;
     if (op->number == 1) {
         key_ranges_turn_back(ranges);
+        range_count_anew(keyspace);
         keyspace->moves++;
         return ERR_OK;
     }

@@ -110,6 +110,7 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     keyspace_init(&broker->keyspace);
     expiry_init(&broker->expiry);
     range_move_init(&broker->move, broker);
+    range_count_init(&broker->count, broker);
     key_watches_init(&broker->watches);
     tracking_init(&broker->tracking);
     broker->keyspace.changed = on_changed;
@@ -129,6 +130,7 @@ static void destroy(struct broker *broker)
     fanout_deinit(&broker->fanout);
     expiry_deinit(&broker->expiry);
     range_move_deinit(&broker->move);
+    range_count_deinit(&broker->count);
     keyspace_deinit(&broker->keyspace);
     tracking_deinit(&broker->tracking);
     key_watches_deinit(&broker->watches);
@@ -377,6 +379,7 @@ bool broker_turn_end(struct broker *broker)
     if (has_room(broker))
         resume_all(&broker->room_waiters);
     bool more = range_move_work(&broker->move);
+    more |= range_count_work(&broker->count);
     if (!list_empty(&broker->fold_waiters))
         resume_all(&broker->fold_waiters);
     eviction_run(broker);

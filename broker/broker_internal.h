@@ -12,6 +12,7 @@
 #include "broker/key_watch.h"
 #include "broker/keyspace.h"
 #include "broker/keyspace_events.h"
+#include "broker/range_count.h"
 #include "broker/range_move.h"
 #include "broker/tracking.h"
 #include "pubsub/waiters.h"
@@ -42,6 +43,7 @@ struct broker {
     struct keyspace_events events;
     struct expiry expiry;
     struct range_move move;
+    struct range_count count;
     struct caretaker caretaker;
 
     struct key_watches watches;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "broker/apply.h"
+#include "broker/range_count.h"
 #include "storage/effect.h"
 
 #include <assert.h>
@@ -49,6 +50,7 @@ static enum err insert(struct keyspace *keyspace, uint32_t space, uint64_t hash,
         if (object_feed(object) != NULL)
             object_feed(object)->shelf.cache = store_chunk_cache(keyspace->store);
     }
+    range_count_loaded(keyspace, object);
     table_insert(&keyspace->table, object);
     table_clean(&keyspace->table, object);
     *out = object;
@@ -371,6 +373,7 @@ void keyspace_clean(struct keyspace *keyspace, struct object *object)
         object_destroy(object);
         return;
     }
+    (void)range_count_has(keyspace, object); /* it is on disk from now on */
     table_clean(&keyspace->table, object);
 }
 

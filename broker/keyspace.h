@@ -32,6 +32,7 @@ struct keyspace {
     enum tier tier;        /* TIER_DISK while recovering, TIER_MEMORY while serving */
     uint64_t moved_lsn;    /* of the last key that has come to memory: see keyspace_carry */
     uint64_t moves;        /* of keys to another place that have begun: see scan_commands.c */
+    uint64_t count_round;  /* of counting durable keys: see range_count.h */
     uint64_t grown;        /* memory ranges that were written, a bit for each id: see eviction.h */
     uint64_t hits;         /* looked up and there, in all ranges */
     uint64_t misses;

@@ -283,12 +283,29 @@ static bool is_changing(struct session *session, const struct key_range *rule)
     return ranges->before != NULL && key_ranges_changed(ranges) == rule;
 }
 
-/* Keys of a durable range are not counted by rule: null. */
+/* Of a durable range while its keys are being counted: null. */
+static void reply_size(struct session *session, const struct key_range *rule)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    struct range_size size = {keyspace->memory.ranges[rule->id].map.count,
+                              memory_range_bytes(&keyspace->memory, rule->id)};
+    bool known = rule->store == STORE_MEMORY || range_count_of(keyspace, rule->id, &size);
+    reply_bulk_string(&session->reply, "keys");
+    if (known)
+        reply_integer(&session->reply, (int64_t)size.keys);
+    else
+        reply_null(&session->reply);
+    reply_bulk_string(&session->reply, "bytes");
+    if (known)
+        reply_integer(&session->reply, (int64_t)size.bytes);
+    else
+        reply_null(&session->reply);
+}
+
 static void reply_rule(struct session *session, const struct key_range *rule)
 {
     struct reply *reply = &session->reply;
-    const struct memory *memory = &session->broker->keyspace.memory;
-    const struct memory_range *range = &memory->ranges[rule->id];
+    const struct memory_range *range = &session->broker->keyspace.memory.ranges[rule->id];
     bool in_memory = rule->store == STORE_MEMORY;
     reply_map(reply, 12);
     reply_bulk_string(reply, "db");
@@ -303,16 +320,7 @@ static void reply_rule(struct session *session, const struct key_range *rule)
     reply_pair(session, "maxmemory", rule->bytes_max);
     reply_bulk_string(reply, "policy");
     reply_bulk_string(reply, in_memory ? key_policy_name(rule->policy) : "");
-    reply_bulk_string(reply, "keys");
-    if (in_memory)
-        reply_integer(reply, (int64_t)range->map.count);
-    else
-        reply_null(reply);
-    reply_bulk_string(reply, "bytes");
-    if (in_memory)
-        reply_integer(reply, (int64_t)memory_range_bytes(memory, rule->id));
-    else
-        reply_null(reply);
+    reply_size(session, rule);
     reply_pair(session, "hits", range->hits);
     reply_pair(session, "misses", range->misses);
     reply_pair(session, "evictions", range->evictions);

@@ -2,13 +2,9 @@
 
 #include "storage/object.h"
 
-/* Of a place, what is not there for the cursor. */
-#define PLACE_MASK (~UINT64_C(0xff))
-
 static uint64_t place_of(const struct object_key *key)
 {
-    uint64_t hash = key->hash >> (64 - KEY_HASH_BITS);
-    return (uint64_t)key->slot << KEY_HASH_BITS | (hash & PLACE_MASK);
+    return key_place(key->slot, key->hash);
 }
 
 static void key_at(struct buf *out, uint32_t space, uint64_t place)

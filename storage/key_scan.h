@@ -11,6 +11,14 @@
 
 #define KEY_PLACE_END (UINT64_C(1) << 62)
 
+/* Of a place, what is not there for the cursor. */
+#define KEY_PLACE_MASK (~UINT64_C(0xff))
+/* The place of a key of this slot and hash. */
+static inline uint64_t key_place(uint16_t slot, uint64_t hash)
+{
+    return (uint64_t)slot << KEY_HASH_BITS | (hash >> (64 - KEY_HASH_BITS) & KEY_PLACE_MASK);
+}
+
 /* Adds to `rows`, each as buf_put_bytes: name, then the head of the row
  * (OBJECT_ROW_HEAD_MAX bytes of it, as far as it is so long); at least `count` names
  * when there are so many at or after *place. *place moves to where the next call goes on;

@@ -221,6 +221,42 @@ static void scan(unsigned db)
     }
 }
 
+/* ---- RANGE.LIST ---- */
+
+static void add_key(unsigned db, const char *name, struct tally *tallies)
+{
+    struct object *object;
+    struct bytes key = bytes_of_string(name);
+    (void)ask("EXISTS %s", name);
+    assert_int_equal(keyspace_find(&broker->keyspace, db, key, &object), ERR_OK);
+    struct tally tally = tally_of(object);
+    if (!object->in_memory)
+        tally_add(&tallies[keyspace_range(&broker->keyspace, db, key)->id], &tally);
+}
+
+/* What is counted is what there is. */
+static void compare_tallies(void)
+{
+    struct tally tallies[KEY_RANGES_MAX] = {0};
+    const struct catalog *catalog = store_catalog(broker->store);
+    settle();
+    take_answer();
+    assert_true(catalog->tallied);
+    for (unsigned db = 0; db < DATABASES; db++) {
+        ask("SELECT %u", db);
+        for (unsigned i = 0; i < NAMES; i++)
+            add_key(db, name_of(i), tallies);
+    }
+    for (uint16_t id = 0; id < KEY_RANGES_MAX; id++) {
+        struct tally counted = catalog_tally_sum(catalog, id);
+        if (counted.keys != tallies[id].keys || counted.bytes != tallies[id].bytes)
+            fail_msg("seed %llu: rule %u has %llu keys with %llu bytes, counted %llu and %llu",
+                     (unsigned long long)seed, id, (unsigned long long)tallies[id].keys,
+                     (unsigned long long)tallies[id].bytes, (unsigned long long)counted.keys,
+                     (unsigned long long)counted.bytes);
+    }
+}
+
 static void step(void)
 {
     unsigned db = below(DATABASES);
@@ -269,6 +305,8 @@ static void nobody_misses_a_key_while_it_moves(void **state)
             begin_move();
         if (below(50) == 0) /* the rows are read */
             broker->options->resident_bytes = below(2) == 0 ? 0 : 1 << 20;
+        if (below(200) == 0)
+            compare_tallies();
         step();
         take_answer();
     }
@@ -279,6 +317,31 @@ static void nobody_misses_a_key_while_it_moves(void **state)
             read_key(db, i);
         count_keys(db);
     }
+    compare_tallies();
+    session_close(mover);
+    restart();
+    mover = session_create(broker, NULL, 2);
+    compare_tallies();
+}
+
+/* A crash in the middle loses what was in memory; what is counted is what there is. */
+static void after_a_crash_all_that_is_there_is_counted(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 10; round++) {
+        for (unsigned i = 0; i < 30; i++)
+            write_key(0, below(NAMES));
+        if (below(2) == 0)
+            fold();
+        begin_move();
+        for (unsigned i = below(30); i > 0; i--)
+            turn();
+        session_close(mover);
+        restart();
+        mover = session_create(broker, NULL, 2);
+        broker->move.keys_max = 1 + below(10);
+        compare_tallies();
+    }
 }
 
 int main(void)
@@ -288,6 +351,7 @@ int main(void)
         RANDOM_TEST(nobody_misses_a_key_while_it_moves),
         RANDOM_TEST(nobody_misses_a_key_while_it_moves),
         RANDOM_TEST(nobody_misses_a_key_while_it_moves),
+        RANDOM_TEST(after_a_crash_all_that_is_there_is_counted),
     };
     seed = unit_seed();
     random_init(&dice, seed);
