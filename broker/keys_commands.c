@@ -20,6 +20,12 @@ void keys_drop(struct session *session, unsigned db, struct bytes key, struct ob
     blocking_signal(session->broker, db, key);
 }
 
+void keys_delete(struct session *session, struct bytes key, struct object *object)
+{
+    keys_drop(session, session->db, key, object);
+    keyspace_event(session, EVENT_GENERIC, "del", session->db, key);
+}
+
 /* What one command drops is one commit record: bounded, so that it fits with what is there already.
  */
 #define DROP_BYTES_MAX ((size_t)64 << 20)
@@ -51,14 +57,13 @@ static enum flow each_key(struct session *session, bool drop)
         count++;
         if (!drop)
             continue;
-        keys_drop(session, session->db, session->argv[i], object);
-        keyspace_event(session, EVENT_GENERIC, "del", session->db, session->argv[i]);
+        keys_delete(session, session->argv[i], object);
     }
     reply_integer(&session->reply, count);
     return FLOW_DONE;
 }
 
-static enum flow del_command(struct session *session)
+enum flow del_command(struct session *session)
 {
     return each_key(session, true);
 }
