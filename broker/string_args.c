@@ -114,6 +114,17 @@ bool expiry_argument(struct session *session, size_t index, enum time_form form,
     return true;
 }
 
+bool range_within(int64_t len, int64_t *start, int64_t *end)
+{
+    int64_t first = *start < 0 ? *start + len : *start;
+    int64_t last = *end < 0 ? *end + len : *end;
+    *start = first < 0 ? 0 : first;
+    *end = last < 0 ? 0 : last;
+    if (*end >= len)
+        *end = len - 1;
+    return *start <= *end;
+}
+
 bool value_fits(struct session *session, uint64_t len)
 {
     if (len <= VALUE_BYTES_MAX)

@@ -46,6 +46,10 @@ void digest_to_text(struct bytes value, char *out);
 bool expiry_argument(struct session *session, size_t index, enum time_form form, bool any,
                      int64_t *out);
 
+/* [*start, *end] as Redis reads them, both inclusive and negative from the end, becomes what of it
+ * lies within `len`. False: nothing does. */
+bool range_within(int64_t len, int64_t *start, int64_t *end);
+
 /* False: replied that the value would be too long. */
 bool value_fits(struct session *session, uint64_t len);
 
