@@ -24,6 +24,10 @@ const NAMES_OF_COMMANDS = ['APPEND', 'BITCOUNT', 'BITPOS', 'COPY', 'DECR', 'DECR
     'SETBIT', 'SETEX', 'SETNX', 'SETRANGE', 'STRLEN', 'SUBSTR', 'SWAPDB', 'TOUCH', 'TTL', 'TYPE',
     'UNLINK', 'WATCH', 'OBJECT', 'MEMORY'];
 
+// Commands whose replies are chance, have no order, or depend on the clock; and what is too long.
+const UNEVEN = new Set(['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME', 'SCAN', 'KEYS', 'RANDOMKEY',
+    'HRANDFIELD', 'HSCAN', 'HGETALL', 'HKEYS', 'HVALS', 'OBJECT', 'MEMORY', 'XADD', 'RESTORE', 'DUMP']);
+
 const FIELDS = ['f', 'g', 'h', '', 'n', 'm', 'field:\x00', 'x'.repeat(70)];
 
 export class KeyGenerator {
@@ -45,6 +49,15 @@ export class KeyGenerator {
         const args = this.random.weighted(this.rows)();
         return this.random.chance(0.03) && !/EX|PX/i.test(args.join(' '))
             ? this.mutate(args) : args;
+    }
+
+    // One whose reply must be that of redis-server to the byte.
+    nextEven() {
+        for (;;) {
+            const args = this.next();
+            const long = args[0] === 'SETRANGE' && args[2]?.length > 6;
+            if (!UNEVEN.has(args[0]) && !long) return args;
+        }
     }
 
     mutate(args) {
