@@ -34,7 +34,7 @@ static enum flow discard_command(struct session *session)
         reply_error(&session->reply, "ERR DISCARD without MULTI");
         return FLOW_DONE;
     }
-    broker_discard(session->broker, session);
+    broker_discard(session);
     reply_status(&session->reply, "OK");
     return FLOW_DONE;
 }
@@ -206,7 +206,7 @@ static enum flow exec_command(struct session *session)
         if (access == ACCESS_READY)
             run_all(session);
     }
-    broker_discard(session->broker, session);
+    broker_discard(session);
     return FLOW_DONE;
 }
 
