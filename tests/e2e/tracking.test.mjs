@@ -139,7 +139,9 @@ describe('beside redis-server', () => {
         for (let i = 0; i < STEPS; i++) {
             const index = random.below(modes.length);
             if (index === 1 && random.chance(0.5)) await pairs.run(index, 'CLIENT', 'CACHING', 'YES');
-            await pairs.run(index, ...generator.nextEven());
+            const args = generator.nextEven();
+            if (args[0] === 'SWAPDB') continue;  // of which Redis tells nobody
+            await pairs.run(index, ...args);
             await pairs.compareHeard();
         }
     });
