@@ -177,10 +177,9 @@ static void count_read(struct session *session, unsigned db, struct bytes key,
         keyspace_event(session, EVENT_MISS, "keymiss", db, key);
 }
 
-/* False: replied that the key's range is full. */
-static bool has_room(struct session *session, unsigned db, struct bytes key)
+bool access_has_room(struct session *session, unsigned db, struct bytes key)
 {
-    if (!(session->command->flags & COMMAND_DENYOOM) || transaction_runs(session) ||
+    if (transaction_runs(session) ||
         !eviction_full(session->broker, keyspace_range(&session->broker->keyspace, db, key)))
         return true;
     session_out_of_memory(session);
@@ -213,7 +212,7 @@ static enum access find_key(struct session *session, unsigned db, struct bytes k
     }
     *out = expiry_see(session, db, key, *out);
     if ((*out)->in_memory) {
-        if (!has_room(session, db, key))
+        if ((session->command->flags & COMMAND_DENYOOM) && !access_has_room(session, db, key))
             return ACCESS_FAILED;
         keyspace->memory.now_ms = broker_now_ms(broker);
         if (!session->no_touch && !(session->command->flags & COMMAND_NO_TOUCH))

@@ -46,6 +46,9 @@ MUST_CHECK enum access access_hash(struct session *session, struct bytes key, st
  * range. */
 MUST_CHECK enum access access_feed(struct session *session, struct bytes key, struct object **out);
 
+/* For a command that moves something to `key`. False: replied with OOM, as for those that add. */
+bool access_has_room(struct session *session, unsigned db, struct bytes key);
+
 /* The error reply for a feed that would have to live in a memory range. */
 void access_no_feed(struct session *session);
 

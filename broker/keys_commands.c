@@ -125,6 +125,18 @@ void keys_put(struct session *session, unsigned db, struct bytes key,
     buf_deinit(&row);
 }
 
+/* A key that comes to a memory range from elsewhere is one more there; false: replied that it is
+ * full. */
+static bool has_room(struct session *session, struct bytes from, struct bytes to,
+                     const struct object *target)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    return !target->in_memory ||
+           keyspace_range(keyspace, session->db, from) ==
+               keyspace_range(keyspace, session->db, to) ||
+           access_has_room(session, session->db, to);
+}
+
 static enum flow rename_key(struct session *session, bool only_if_free)
 {
     struct bytes from = session->argv[1];
@@ -150,6 +162,8 @@ static enum flow rename_key(struct session *session, bool only_if_free)
         access_no_feed(session);
         return FLOW_DONE;
     }
+    if (!has_room(session, from, to, target))
+        return FLOW_DONE;
     const struct feed *feed = object_feed(source);
     if (feed != NULL && dead_letters_own(session, upkeep_policy(feed_upkeep(feed)), to))
         return FLOW_DONE;
