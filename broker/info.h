@@ -84,7 +84,7 @@ struct broker_info {
 struct keyspace_info {
     uint64_t keys;
     uint64_t expires;
-    uint64_t avg_ttl_ms; /* 0: nobody knows */
+    uint64_t avg_ttl_ms; /* of those that expire, to a sixteenth of a second */
 };
 
 /* Provided by broker.c. */

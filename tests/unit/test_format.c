@@ -246,8 +246,8 @@ static void the_slot_is_that_of_the_hash_tag(void **state)
 static void the_catalog_has_databases_and_rules(void **state)
 {
     (void)state;
-    static const char row[] = "00 03  00 00 00 00 00 00 00 05  d8 4c 9f d2 4f 28 1c 5e  02 04"
-                              "02  01 01 00  03 ac 02 02"
+    static const char row[] = "00 04  00 00 00 00 00 00 00 05  d8 4c 9f d2 4f 28 1c 5e  02 04"
+                              "02  01 01 00 00  03 ac 02 02 e8 07"
                               "03 02 's:' 01 07 e8 07  05"
                               "ff ff ff ff 0f 00 00 00 00  00";
     struct catalog catalog;
@@ -260,6 +260,7 @@ static void the_catalog_has_databases_and_rules(void **state)
     assert_int_equal(catalog.databases[1].space, 3);
     assert_int_equal(catalog.databases[1].keys, 300);
     assert_int_equal(catalog.databases[1].expires, 2);
+    assert_int_equal(catalog.databases[1].expiry_sum, 1000);
     assert_int_equal(catalog.ranges.count, 2);
     const struct key_range *rule = key_ranges_with_id(&catalog.ranges, 5);
     assert_int_equal(rule->db, 3);
