@@ -9,6 +9,7 @@ import { until } from './lib/waiting.mjs';
 
 const STEPS = QUICK ? 500 : 1500;
 const KEYS = ['a', 'ab', 'abc', 'b', 'c', 'a*', '['];
+const TEXTS = ['at', '[t', 'cache:t'];
 const ROUNDS = QUICK ? 10 : 40;
 const HISTORY_SHOWN = 40;
 
@@ -94,6 +95,7 @@ describe('beside redis-server', () => {
         let id = 0;
         await Promise.all(modes.map((mode, i) => pairs.run(i, 'CLIENT', 'TRACKING', 'ON', ...mode)));
         const key = () => random.pick(KEYS);
+        const text = () => random.pick(TEXTS);
         const next = (index) => random.weighted([
             [10, () => ['XADD', key(), `${++id}-1`, 'f', 'v']],
             [10, () => ['XLEN', key()]],
@@ -103,12 +105,24 @@ describe('beside redis-server', () => {
             [3, () => ['TYPE', key()]],
             [3, () => ['DEL', key(), key()]],
             [2, () => ['RENAME', key(), key()]],
-            [2, () => ['XTRIM', key(), 'MAXLEN', '2']],
+            [3, () => ['XTRIM', key(), 'MAXLEN', random.pick(['0', '1', '2'])]],
             [1, () => ['MULTI']],
             [1, () => ['SELECT', String(random.below(2))]],
             [3, () => (index === 1 ? ['CLIENT', 'CACHING', 'YES'] : ['PING'])],
             [3, () => (index === 2 ? ['CLIENT', 'CACHING', 'NO'] : ['PING'])],
             [1, () => ['CLIENT', 'TRACKINGINFO']],
+            [5, () => ['GET', text()]],
+            [3, () => ['MGET', text(), text()]],
+            [5, () => ['SET', text(), '1',
+                ...random.pick([[], ['NX'], ['XX'], ['EX', '10000']])]],
+            [2, () => ['INCRBY', text(), '1']],
+            [1, () => ['MSET', text(), '2', text(), '3']],
+            [1, () => ['GETDEL', text()]],
+            [2, () => ['PERSIST', text()]],
+            [3, () => ['PEXPIRE', text(), random.pick(['-1', '10000000', '10000000'])]],
+            [3, () => ['HINCRBY', `${text()}h`, 'f', '1']],
+            [3, () => ['HGET', `${text()}h`, 'f']],
+            [2, () => ['HDEL', `${text()}h`, 'f']],
         ])();
         for (let i = 0; i < STEPS; i++) {
             const index = random.below(modes.length);
@@ -121,7 +135,7 @@ describe('beside redis-server', () => {
                 }
                 await pairs.run(index, 'EXEC');
             }
-            if (random.chance(0.02)) {
+            if (random.chance(0.008)) {
                 await pairs.run(0, 'XADD', 'a', `${++id}-1`, 'f', 'v');
                 await pairs.run(random.below(modes.length), 'FLUSHALL');
             }
