@@ -52,16 +52,21 @@ struct object {
         uint16_t range; /* memory: id of its range rule (storage/key_ranges.h) */
         uint16_t slot;  /* durable */
     };
-    uint8_t side;
-    bool in_memory; /* of the memory store */
+    uint8_t side : 1;
+    uint8_t detached : 1; /* no longer in the table: its namespace was flushed */
+    bool in_memory;       /* of the memory store */
     struct object_state states[2];
 
     struct list lru;      /* among the clean ones (cache/table.h); empty when not */
     struct list links[2]; /* in a side's dirty list; empty when not */
     uint64_t lsn;         /* of its last write: the gate of whoever reads it */
-    bool persisted;       /* a row of it is on disk, as far as the loop knows */
-    bool detached;        /* no longer in the table: its namespace was flushed */
+    /* As far as the loop knows, a row of it is on disk, and has this time of expiry. */
+    uint64_t persisted : 1;
+    uint64_t row_expiry_ms : 60;
 };
+
+/* Bytes of one of the memory store, its name aside. */
+#define OBJECT_SMALL_BYTES offsetof(struct object, states[1])
 
 /* The hash of a key name in a namespace, of which the upper 48 bits order SCAN: it must never
  * change, so the seed is stored (catalog.h). */
@@ -78,7 +83,7 @@ struct object *object_create_small(uint32_t space, uint64_t hash, struct bytes n
 
 static inline struct bytes object_name(const struct object *object)
 {
-    size_t at = object->in_memory ? offsetof(struct object, states[1]) : sizeof(*object);
+    size_t at = object->in_memory ? OBJECT_SMALL_BYTES : sizeof(*object);
     return bytes_of((const char *)object + at, object->name_len);
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "base/random.h"
+#include "storage/expiry_index.h"
 #include "storage/folder.h"
 #include "storage/key.h"
 #include "storage/upkeep.h"
@@ -40,6 +41,7 @@ struct store {
     struct schedule alarms;
 
     struct buf record;       /* open */
+    size_t record_ops;       /* in it */
     size_t settled_len;      /* of it when store_growing looked last */
     unsigned settling_turns; /* that it has been left to grow */
     uint64_t next_lsn;       /* of the open record */
@@ -91,11 +93,21 @@ static enum err write_catalog(struct store *store)
     return err;
 }
 
+/* The catalog says that there is an index when all of it is there. */
+static enum err index_expiry(struct store *store, struct buf *reason)
+{
+    if (store->catalog.format >= CATALOG_FORMAT_WITH_EXPIRY || !catalog_expires(&store->catalog))
+        return ERR_OK;
+    buf_addf(reason, "make the index of times of expiry");
+    enum err err = expiry_index_build(store->ranges, &store->catalog);
+    return err == ERR_OK ? write_catalog(store) : err;
+}
+
 static enum err load_catalog(struct store *store, struct buf *reason)
 {
     enum err err = read_catalog(store);
     if (err == ERR_OK)
-        return ERR_OK;
+        return index_expiry(store, reason);
     buf_addf(reason, "read catalog");
     if (err != ERR_NOT_FOUND)
         return err;
@@ -179,6 +191,7 @@ static bool release_some(struct store *store)
         struct object *object = container_of(dirty->objects.next, struct object, links[side]);
         if (!release_upkeep(object, side))
             return false;
+        catalog_due(&store->catalog.folded_due_ms, object->states[side].expiry_ms);
         if (dirty_release(dirty, object, side) || object->detached)
             store->hooks.clean(store->hooks.context, object);
     }
@@ -320,6 +333,7 @@ uint64_t store_log(struct store *store, const struct op *op)
     if (store->record.len == 0)
         record_head_encode(&store->record, &(struct record_head){.wall_ms = clock_wall_ms()});
     op_encode(&store->record, op);
+    store->record_ops++;
     return store->next_lsn;
 }
 
@@ -359,8 +373,8 @@ bool store_growing(struct store *store)
     bool idle = store->record.len > 0 && !committer_busy(store->committer);
     bool grew = store->record.len > store->settled_len;
     store->settled_len = store->record.len;
-    if (idle && grew && store->record.len < HAND_OVER_BYTES &&
-        ++store->settling_turns < SETTLING_TURNS_MAX)
+    if (idle && grew && store->record_ops < STORE_GROWING_OPS &&
+        store->record.len < HAND_OVER_BYTES && ++store->settling_turns < SETTLING_TURNS_MAX)
         return true;
     store->settling_turns = 0;
     store->settled_len = 0;
@@ -374,6 +388,7 @@ static void hand_over(struct store *store)
     store->log_bytes += store->record.len;
     committer_submit(store->committer, store->next_lsn, &store->record);
     store->next_lsn++;
+    store->record_ops = 0;
 }
 
 static bool wants_fold(const struct store *store)

@@ -87,19 +87,6 @@ describe('beside redis-server', () => {
         [0, 'CLIENT', 'REPLY', 'SKIP'], [0, 'SUBSCRIBE', 'a'], [0, 'PING'],
     ]));
 
-    test('COMMAND tells the same of the commands', async () => {
-        const rows = [];
-        for (const server of [servers.weir, servers.redis]) {
-            const connection = await server.connect();
-            const commands = ['subscribe', 'unsubscribe', 'psubscribe', 'punsubscribe', 'ssubscribe',
-                'sunsubscribe', 'publish', 'spublish'];
-            rows.push((await connection.ok('COMMAND', 'INFO', ...commands))
-                .map((row) => [...row.slice(0, 7), row[8]]));
-            connection.destroy();
-        }
-        assert.deepEqual(rows[0], rows[1]);
-    });
-
     test('random sequences', async (t) => {
         const random = new Random(seedOfRun(t));
         const names = ['a', 'b', 'ab', '', 'a*', 'room:1'];

@@ -213,6 +213,39 @@ describe('beside redis-server', () => {
     });
 });
 
+// Redis has no more room for anything that is queued; in Weir what adds nothing to a memory range is
+// let pass. So what is queued here while there is no room adds something.
+test('transactions without room in memory', async (t) => {
+    const pairs = await pairsOf(t, [3, 2],
+        ['--range', '*', '', 'memory', 'policy', 'noeviction']);
+    const full = (max) => pairs.run(1, 'CONFIG', 'SET', 'maxmemory', max);
+    const run = async (...lines) => {
+        for (const line of lines) await pairs.run(0, ...line.split(' '));
+    };
+    await run('SET a 1', 'HSET h f 1');
+    await full('1');
+    await run('MULTI', 'SET a 2', 'EXEC', 'GET a');
+    await run('MULTI', 'APPEND a 2', 'DISCARD', 'GET a');
+    await run('MULTI', 'INCR', 'SET a 2', 'EXEC', 'MULTI', 'EXEC');
+    await full('0');
+    await run('MULTI', 'DEL h', 'SET a 3');
+    await full('1');
+    await run('EXEC', 'EXEC', 'GET a', 'HGET h f');
+    await full('0');
+    await run('WATCH a', 'MULTI', 'HSET h f 2');
+    await pairs.run(1, 'SET', 'a', '4');
+    await full('1');
+    await run('EXEC', 'HGET h f');
+    await full('0');
+    await run('MULTI', 'HSET h f 2', 'NOSUCH');
+    await full('1');
+    await run('EXEC', 'HGET h f');
+    await full('0');
+    await run('MULTI', 'GET a', 'DEL a', 'EXPIRE h 100', 'HDEL h f');
+    await full('1');
+    await run('EXEC', 'EXISTS a h');
+});
+
 test('CLIENT LIST tells what is queued and watched', ONLY_WEIR, async (t) => {
     const server = await weir(t);
     const client = await server.connect();
