@@ -9,7 +9,6 @@ import { until } from './lib/waiting.mjs';
 
 const STEPS = QUICK ? 500 : 1500;
 const KEYS = ['a', 'ab', 'abc', 'b', 'c', 'a*', '['];
-const TEXTS = ['at', '[t', 'cache:t'];
 const ROUNDS = QUICK ? 10 : 40;
 const HISTORY_SHOWN = 40;
 
@@ -95,7 +94,6 @@ describe('beside redis-server', () => {
         let id = 0;
         await Promise.all(modes.map((mode, i) => pairs.run(i, 'CLIENT', 'TRACKING', 'ON', ...mode)));
         const key = () => random.pick(KEYS);
-        const text = () => random.pick(TEXTS);
         const next = (index) => random.weighted([
             [10, () => ['XADD', key(), `${++id}-1`, 'f', 'v']],
             [10, () => ['XLEN', key()]],
@@ -111,18 +109,6 @@ describe('beside redis-server', () => {
             [3, () => (index === 1 ? ['CLIENT', 'CACHING', 'YES'] : ['PING'])],
             [3, () => (index === 2 ? ['CLIENT', 'CACHING', 'NO'] : ['PING'])],
             [1, () => ['CLIENT', 'TRACKINGINFO']],
-            [5, () => ['GET', text()]],
-            [3, () => ['MGET', text(), text()]],
-            [5, () => ['SET', text(), '1',
-                ...random.pick([[], ['NX'], ['XX'], ['EX', '10000']])]],
-            [2, () => ['INCRBY', text(), '1']],
-            [1, () => ['MSET', text(), '2', text(), '3']],
-            [1, () => ['GETDEL', text()]],
-            [2, () => ['PERSIST', text()]],
-            [3, () => ['PEXPIRE', text(), random.pick(['-1', '10000000', '10000000'])]],
-            [3, () => ['HINCRBY', `${text()}h`, 'f', '1']],
-            [3, () => ['HGET', `${text()}h`, 'f']],
-            [2, () => ['HDEL', `${text()}h`, 'f']],
         ])();
         for (let i = 0; i < STEPS; i++) {
             const index = random.below(modes.length);

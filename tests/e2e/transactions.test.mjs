@@ -62,8 +62,6 @@ describe('beside redis-server', () => {
         const open = [false, false, false];
         let id = 0;
         const key = () => random.pick(KEYS);
-        const text = () => random.pick(['t', 'cache:t']);
-        const hash = () => random.pick(['h', 'cache:h']);
         const next = () => random.weighted([
             [20, () => ['XADD', key(), `${++id}-1`, 'f', 'v'.repeat(random.below(2000))]],
             [3, () => ['XADD', key(), '1-1', 'f', 'v']],
@@ -90,23 +88,6 @@ describe('beside redis-server', () => {
             [3, () => ['DISCARD']],
             [10, () => ['WATCH', key(), ...(random.chance(0.3) ? [key()] : [])]],
             [2, () => ['UNWATCH']],
-            [10, () => ['WATCH', text(), hash()]],
-            [6, () => ['SET', text(), random.pick(['1', 'v']),
-                ...random.pick([[], ['NX'], ['XX', 'GET'], ['EX', '1000']])]],
-            [4, () => ['INCR', text()]],
-            [3, () => ['MGET', 't', 'cache:t']],
-            [2, () => ['GETDEL', text()]],
-            [2, () => ['SETRANGE', text(), '3', random.pick(['', 'x'])]],
-            [3, () => ['EXPIRE', text(), random.pick(['0', '10000', '10000'])]],
-            [2, () => ['PERSIST', text()]],
-            [5, () => ['HSET', hash(), random.pick(['f', 'g']), random.pick(['1', '2'])]],
-            [3, () => ['HDEL', hash(), random.pick(['f', 'g'])]],
-            [2, () => ['HINCRBY', hash(), 'f', random.pick(['0', '5'])]],
-            [2, () => ['HGETALL', hash()]],
-            [1, () => ['RENAME', 't', 'cache:t']],
-            [1, () => ['RENAME', 'cache:h', 'h']],
-            [1, () => ['COPY', text(), text(), 'REPLACE']],
-            [2, () => ['DEL', text(), hash()]],
         ])();
         for (let i = 0; i < STEPS; i++) {
             const index = random.below(open.length);

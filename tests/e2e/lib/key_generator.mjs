@@ -142,8 +142,8 @@ export class KeyGenerator {
             ? [this.random.pick(['NX', 'XX', 'GT', 'LT', 'gt', 'x'])] : [];
         if (this.random.chance(0.1)) options.push(this.random.pick(['NX', 'XX', 'GT', 'LT']));
         return this.random.weighted([
-            [4, () => ['EXPIRE', key, '10000', ...this.random.pick([[], ['NX'], ['XX']])]],
-            [4, () => ['PEXPIRE', key, '20000000', ...this.random.pick([[], ['NX'], ['XX']])]],
+            [3, () => ['EXPIRE', key, '10000']],
+            [3, () => ['PEXPIRE', key, '20000000']],
             [6, () => ['EXPIREAT', key, this.random.pick([FAR_S, '4102444801']), ...options]],
             [6, () => ['PEXPIREAT', key, FAR_MS, ...options]],
             [3, () => [this.random.pick(['EXPIRE', 'PEXPIRE', 'EXPIREAT', 'PEXPIREAT']), key,
