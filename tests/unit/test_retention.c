@@ -91,6 +91,17 @@ static void an_idle_feed_loses_what_is_too_old(void **state)
     assert_string_equal(ask("EXISTS k"), ":1\r\n");
 }
 
+static void an_entry_goes_when_it_is_as_old_as_the_policy_says(void **state)
+{
+    (void)state;
+    const unsigned ages_ms[] = {1700, 1600, 1599};
+    for (int i = 0; i < 3; i++)
+        (void)ask("XADD k %u-0 f v", (unsigned)clock_wall_ms() - ages_ms[i]);
+    (void)ask("FEED.POLICY k MAXAGE 1600");
+    settle();
+    assert_int_equal(length("k"), 1);
+}
+
 static void a_feed_keeps_its_length(void **state)
 {
     (void)state;
@@ -470,6 +481,7 @@ int main(void)
         TEST(a_policy_is_told_as_it_was_set),
         TEST(a_bad_policy_changes_nothing),
         TEST(an_idle_feed_loses_what_is_too_old),
+        TEST(an_entry_goes_when_it_is_as_old_as_the_policy_says),
         TEST(a_feed_keeps_its_length),
         TEST(a_long_feed_is_trimmed_over_several_turns),
         TEST(a_feed_keeps_its_bytes),
