@@ -26,11 +26,18 @@ static inline enum flow access_flow(enum access access)
 
 /* The object of `key` in the selected database; of type OBJECT_NONE when the key does not exist. A
  * key whose time has come is deleted first. Gates the reply by the key's last change. Fails with
- * OOM where the command would add to a memory range that is full and lets no key go. */
+ * OOM where the command would add to a memory range that is full and lets no key go, but not in
+ * EXEC, which has asked before (transaction_out_of_memory). */
 MUST_CHECK enum access access_key(struct session *session, struct bytes key, struct object **out);
 /* The same in database `db`. */
 MUST_CHECK enum access access_key_in(struct session *session, unsigned db, struct bytes key,
                                      struct object **out);
+/* The same for commands that write and tell what they find: it counts as a read all the same, as a
+ * hit or as a miss. */
+MUST_CHECK enum access access_key_read(struct session *session, struct bytes key,
+                                       struct object **out);
+MUST_CHECK enum access access_string_read(struct session *session, struct bytes key,
+                                          struct object **out);
 /* The same for a key that is a string, or a hash, or nothing. Fails with WRONGTYPE. */
 MUST_CHECK enum access access_string(struct session *session, struct bytes key,
                                      struct object **out);

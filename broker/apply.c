@@ -154,10 +154,15 @@ static enum err apply_setid(const struct applying *applying)
     return ERR_OK;
 }
 
-/* One key more or less that has a time of expiry. */
-static void count_expires(const struct applying *applying, bool before, bool after)
+/* A key had the time of expiry `before`, and has `after`; 0: none. */
+static void count_expiry(const struct applying *applying, uint64_t before, uint64_t after)
 {
-    database_of(applying)->expires += (uint64_t)after - (uint64_t)before;
+    struct database *database = database_of(applying);
+    if (before == after)
+        return;
+    database->expires += (uint64_t)(after > 0) - (uint64_t)(before > 0);
+    database->expiry_sum += catalog_expiry(after) - catalog_expiry(before);
+    catalog_due(&store_catalog(applying->store)->unfolded_due_ms, after);
 }
 
 /* An op on a string or a hash, or the time of expiry of any key. */
@@ -165,7 +170,7 @@ static enum err apply_effect(const struct applying *applying)
 {
     struct object *object = applying->object;
     bool was = object_type(object) != OBJECT_NONE;
-    bool expired = object_expiry(object) > 0;
+    uint64_t expiry_ms = object_expiry(object);
     if (object_type(object) == OBJECT_FEED && applying->op->kind != OP_EXPIRE)
         return ERR_CORRUPT;
     if (object_type(object) == OBJECT_FEED)
@@ -180,7 +185,7 @@ static enum err apply_effect(const struct applying *applying)
         store_grew(applying->store, after - before);
     if (is != was)
         count_keys(applying, is ? 1 : -1);
-    count_expires(applying, expired, object_expiry(object) > 0);
+    count_expiry(applying, expiry_ms, object_expiry(object));
     return err;
 }
 
@@ -189,7 +194,7 @@ static enum err apply_drop(const struct applying *applying)
     if (object_type(applying->object) == OBJECT_NONE)
         return ERR_CORRUPT;
     touch(applying, applying->object);
-    count_expires(applying, object_expiry(applying->object) > 0, false);
+    count_expiry(applying, object_expiry(applying->object), 0);
     remove_alarm(applying, object_feed(applying->object));
     dirty_drop(store_dirty(applying->store), applying->object, store_side(applying->store));
     count_keys(applying, -1);
@@ -217,6 +222,7 @@ static enum err apply_rename(const struct applying *applying)
     if (feed != NULL && feed_upkeep(feed) != NULL && upkeep_row(feed_upkeep(feed))->alarm_ms != 0)
         add_alarm(applying, to);
     count_keys(applying, 0);
+    catalog_due(&store_catalog(applying->store)->unfolded_due_ms, object_expiry(to));
     return ERR_OK;
 }
 

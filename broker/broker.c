@@ -6,6 +6,7 @@
 #include "base/logger.h"
 #include "base/random.h"
 #include "broker/blocking.h"
+#include "broker/command_keys.h"
 #include "broker/eviction.h"
 #include "broker/monitor.h"
 #include "broker/options.h"
@@ -220,6 +221,20 @@ uint64_t broker_durable(const struct broker *broker)
 bool broker_stalled(const struct broker *broker)
 {
     return store_stalled(broker->store);
+}
+
+bool broker_out_of_memory(struct broker *broker, unsigned db, const struct command_row *row,
+                          const struct bytes *argv, size_t argc)
+{
+    if (!(row->flags & COMMAND_DENYOOM))
+        return false;
+    struct key_span keys = command_keys(row, argv, argc);
+    for (size_t i = 0; i < keys.count; i++) {
+        struct bytes key = argv[keys.first + i * keys.step];
+        if (eviction_full(broker, keyspace_range(&broker->keyspace, db, key)))
+            return true;
+    }
+    return false;
 }
 
 bool broker_paused(const struct broker *broker, bool write)

@@ -54,6 +54,10 @@ bool broker_stalled(const struct broker *broker);
 /* CLIENT PAUSE holds this command up; `write` says whether it may change data. */
 bool broker_paused(const struct broker *broker, bool write);
 
+/* The command line would add to a key of a memory range that is full and lets no key go. */
+bool broker_out_of_memory(struct broker *broker, unsigned db, const struct command_row *row,
+                          const struct bytes *argv, size_t argc);
+
 /* The session's command waits until the broker is neither stalled nor, for it, paused;
  * session_resume is called then. The session's wait_link is free for a list of those who wait; it
  * leaves that list by itself when it goes away. */

@@ -68,6 +68,7 @@ void broker_info(struct broker *broker, struct broker_info *out)
     out->changes_since_fold = stats.lsn - stats.fold_lsn;
     out->dirty_bytes = stats.dirty_bytes + stats.sealed_bytes;
     out->resident_bytes = broker->keyspace.table.clean_bytes;
+    out->memory_bytes = memory_bytes(&broker->keyspace.memory);
     out->resident_objects = broker->keyspace.table.map.count;
     out->disk_bytes = stats.ranges.disk_bytes;
     out->cache_bytes = stats.ranges.cache_bytes;
@@ -89,8 +90,14 @@ void broker_info(struct broker *broker, struct broker_info *out)
 void broker_keyspace_info(struct broker *broker, unsigned db, struct keyspace_info *out)
 {
     const struct database *database = keyspace_database(&broker->keyspace, db);
+    uint64_t sum = database->expiry_sum + database->memory_expiry_sum;
     *out = (struct keyspace_info){.keys = database->keys + database->memory_keys,
                                   .expires = database->expires + database->memory_expires};
+    if (out->expires == 0)
+        return;
+    uint64_t mean_ms = catalog_expiry_mean(sum, out->expires);
+    uint64_t now_ms = clock_wall_ms();
+    out->avg_ttl_ms = mean_ms > now_ms ? mean_ms - now_ms : 0;
 }
 
 void broker_reset_stats(struct broker *broker)

@@ -12,6 +12,7 @@
 #define FEEDS_PER_TURN   64
 #define ENTRIES_PER_TURN 512
 #define BYTES_PER_TURN   ((size_t)1 << 20)
+#define GROUPS_PER_TURN  256
 
 /* After a read that failed. */
 #define RETRY_US 1000000
@@ -305,6 +306,7 @@ bool caretaker_work(struct caretaker *caretaker)
     caretaker->retry_us = 0;
     caretaker->entries_left = ENTRIES_PER_TURN;
     caretaker->bytes_left = BYTES_PER_TURN;
+    caretaker->groups_left = GROUPS_PER_TURN;
     bool more = work_some(caretaker);
     blocking_serve(caretaker->broker);
     return more;

@@ -1,10 +1,16 @@
 /* expiry: keys whose time has come go.
  *
- * A key that is asked for goes then (access.h). The others are looked for in cycles: a walk through
- * the memory ranges and the resident durable keys, a slice of some milliseconds at a time, and
- * through the rows on disk, which a reader reads, a slice of names a cycle. A walk goes only where
- * there are keys with a time of expiry. There is no index by time: a durable key that is not in
- * memory goes when it is asked for, or when the walk comes to it.
+ * A key that is asked for goes then (access.h). The others are looked for in cycles, a slice of
+ * some milliseconds at a time:
+ *
+ *   memory ranges                     a walk through those that have keys with a time of expiry
+ *   durable, the time on disk         the index by time (storage/expiry_index.h): a reader reads
+ *                                     what is due with its rows; what memory knows of a key counts
+ *   durable, the time not folded yet  a walk through the resident keys
+ *
+ * The last two have a bound each in the catalog, before which nothing is due; while that lies ahead
+ * they cost nothing. Ops and folds lower it. Who begins to look sets it to never; what he meets and
+ * leaves lowers it again.
  *
  * In a durable range a deletion is logged like any other. While nothing may be written (the store
  * has failed, the fold is behind, CLIENT PAUSE) keys whose time has come stay and are not shown.
@@ -25,12 +31,15 @@
 
 struct expiry {
     uint64_t next_us; /* of the next cycle, clock_mono_us */
-    uint16_t range;   /* where the walk goes on: memory ranges by id, */
-    uint64_t hash;    /* residents by hash, */
-    unsigned db;      /* rows by database and place */
-    uint64_t place;
-    struct fetch fetch; /* of rows */
-    bool fetching;
+    uint16_t range;   /* where the walk through memory ranges goes on, by id */
+    bool walking;     /* through the residents, and */
+    uint64_t hash;    /* where that goes on */
+    uint32_t space;   /* whose index is being read; 0: none's */
+    uint64_t from_ms; /* nothing before this time, */
+    struct buf from;  /* and now from this row on */
+    enum { ROWS_NONE, ROWS_COMING, ROWS_READ } reading;
+    struct fetch fetch;    /* the rows */
+    size_t taken;          /* bytes of them that were looked at */
     uint64_t expired_keys; /* so far */
 };
 

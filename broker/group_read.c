@@ -23,6 +23,7 @@ static void forget_stream(struct group_stream *stream)
     if (stream->rewound)
         pending_lookup_end(&stream->lookup);
     pending_set_deinit(&stream->touched);
+    pending_set_deinit(&stream->gone);
     dead_letters_deinit(&stream->dead);
     stream->group = NULL;
     stream->count = 0;
@@ -32,6 +33,7 @@ static void forget_stream(struct group_stream *stream)
     stream->claimed_all = false;
     stream->claimed = 0;
     stream->claims.len = 0;
+    stream->gone_count = 0;
     stream->begun = false;
 }
 
@@ -191,7 +193,7 @@ static bool is_outdated(const struct group_read *read)
             return true;
         if (stream->fresh && !id_equal(stream->last_id, group_state(stream->group)->last_id))
             return true;
-        if (history_changed(stream, &stream->touched) ||
+        if (history_changed(stream, &stream->touched) || history_changed(stream, &stream->gone) ||
             history_changed(stream, &stream->dead.items))
             return true;
     }
@@ -215,13 +217,20 @@ static enum err read_stream(struct group_read *read)
                          : group_read_history(read, feed, group);
 }
 
+/* What was met on the way and is not to be delivered leaves the group. */
+static void remove_met(struct session *session, struct group_stream *stream)
+{
+    group_write_acks(session, &stream->place, &stream->gone);
+    dead_letters_write(session, &stream->place, &stream->dead);
+}
+
 static void deliver_stream(struct session *session, struct group_read *read,
                            struct group_stream *stream)
 {
     struct feed *feed = object_feed(stream->place.object);
     struct group *group = stream->place.group;
     const struct consumer *consumer = group_consumer(group, read->args.consumer);
-    dead_letters_write(session, &stream->place, &stream->dead);
+    remove_met(session, stream);
     if (!pending_set_empty(&stream->touched))
         group_write_claims(session, &stream->place, consumer, &stream->touched,
                            group_state(group)->last_id, stream->fresh, read->now_ms);
@@ -338,8 +347,11 @@ enum flow xreadgroup_command(struct session *session)
         return access_flow(access);
     if (read->went_cold)
         session_gate(session, store_last(session->broker->store));
-    if (read->served == 0)
+    if (read->served == 0) {
+        for (size_t i = read->done; i < read->at; i++)
+            remove_met(session, &read->streams[i]);
         return block(session, read);
+    }
     deliver(session, read);
     if (session->reply.version == 2)
         reply_array(&session->reply, read->served);

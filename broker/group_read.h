@@ -33,6 +33,8 @@ struct group_stream {
     bool begun; /* history: */
     struct reply_deferred entries;
     struct pending_set touched; /* as they will be */
+    struct pending_set gone;    /* CLAIM: pending, but not in the feed any more */
+    size_t gone_count;
     struct dead_letters dead;
 };
 

@@ -142,6 +142,16 @@ enum err keyspace_take(struct keyspace *keyspace, unsigned db, struct bytes key,
     return insert(keyspace, space, hash, key, row, &object);
 }
 
+enum err keyspace_adopt(struct keyspace *keyspace, unsigned db, struct bytes key, struct bytes row)
+{
+    uint32_t space = keyspace_database(keyspace, db)->space;
+    uint64_t hash = hash_of(keyspace, space, key);
+    struct object *object;
+    if (table_find(&keyspace->table, space, hash, key) != NULL)
+        return ERR_OK;
+    return insert(keyspace, space, hash, key, row, &object);
+}
+
 void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
                     const struct object *object)
 {
@@ -153,12 +163,11 @@ void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
     range->misses += !there;
 }
 
-void keyspace_used(struct keyspace *keyspace, struct object *object, uint64_t now_ms)
+void keyspace_used(struct keyspace *keyspace, struct object *object)
 {
     if (object == keyspace->absent)
         return;
     const struct key_ranges *ranges = &store_catalog(keyspace->store)->ranges;
-    keyspace->memory.now_ms = now_ms;
     memory_used(&keyspace->memory, object, key_ranges_with_id(ranges, object->range)->policy);
 }
 
@@ -190,12 +199,14 @@ static uint64_t write_in_memory(struct keyspace *keyspace, const struct key_rang
     struct memory_opened opened =
         memory_open(&keyspace->memory, range, op->object, database->space, hash, op->key);
     struct object_state *state = object_state(opened.object);
+    uint64_t expiry_ms = state->expiry_ms;
     enum err err = ERR_OK;
     if (op->kind == OP_DROP)
         object_state_clear(state);
     else
         err = effect_apply(state, op);
     CHECK(err == ERR_OK);
+    database->memory_expiry_sum += catalog_expiry(state->expiry_ms) - catalog_expiry(expiry_ms);
     struct memory_change change = memory_close(&keyspace->memory, &opened);
     keyspace->grown |= UINT64_C(1) << range->id;
     database->memory_keys += (uint64_t)(int64_t)change.keys;
@@ -221,6 +232,7 @@ void keyspace_forget_memory(struct keyspace *keyspace, unsigned db)
         memory_forget_space(&keyspace->memory, database->space);
     database->memory_keys = 0;
     database->memory_expires = 0;
+    database->memory_expiry_sum = 0;
 }
 
 unsigned keyspace_db_of(struct keyspace *keyspace, uint32_t space)

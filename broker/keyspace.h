@@ -69,6 +69,11 @@ void keyspace_plan(struct keyspace *keyspace, unsigned db, struct bytes key, str
 MUST_CHECK enum err keyspace_take(struct keyspace *keyspace, unsigned db, struct bytes key,
                                   struct fetch *fetch);
 
+/* Makes the object of a durable key of its row, unless it is in memory: `row` was asked for under
+ * the view of now (store_view). ERR_CORRUPT. */
+MUST_CHECK enum err keyspace_adopt(struct keyspace *keyspace, unsigned db, struct bytes key,
+                                   struct bytes row);
+
 /* Makes sure that the groups of the object's feed are in memory, if it has any. ERR_COLD, ERR_IO,
  * ERR_CORRUPT. */
 MUST_CHECK enum err keyspace_groups(struct keyspace *keyspace, struct object *object);
@@ -80,8 +85,8 @@ MUST_CHECK enum err keyspace_groups_take(struct keyspace *keyspace, struct objec
 /* Counts a read of this key as a hit or a miss. */
 void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
                     const struct object *object);
-/* A key of a memory range was looked at: eviction remembers. */
-void keyspace_used(struct keyspace *keyspace, struct object *object, uint64_t now_ms);
+/* A key of a memory range was looked at, by the clock of `memory`: eviction remembers. */
+void keyspace_used(struct keyspace *keyspace, struct object *object);
 /* True: the key's time has come, at `now_ms`. */
 static inline bool keyspace_expired(const struct object *object, uint64_t now_ms)
 {
@@ -103,7 +108,7 @@ void keyspace_clean(struct keyspace *keyspace, struct object *object);
 
 /* The keys of a database that are in memory ranges go, all at once. */
 void keyspace_forget_memory(struct keyspace *keyspace, unsigned db);
-/* The database whose namespace this is. */
+/* The database whose namespace this is; it is one's. */
 unsigned keyspace_db_of(struct keyspace *keyspace, uint32_t space);
 
 /* Ids that the next op may use. */

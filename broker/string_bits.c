@@ -68,7 +68,7 @@ struct bit_span {
     int64_t last;
 };
 
-/* Reads [start [end [BYTE|BIT]]] from argument `at` on; false: replied. */
+/* [start [end [BYTE|BIT]]] */
 struct span_args {
     int64_t start;
     int64_t end;
@@ -80,19 +80,24 @@ struct span_args {
 static bool parse_unit(struct session *session, size_t at, bool *bits)
 {
     *bits = session->argc > at && argument_is(session, at, "bit");
-    if (session->argc <= at || (*bits && session->argc == at + 1) ||
-        (session->argc == at + 1 && argument_is(session, at, "byte")))
+    if (session->argc <= at || *bits || argument_is(session, at, "byte"))
         return true;
     session_syntax_error(session);
     return false;
 }
 
-/* BITCOUNT (`ordered`) takes a start behind its end, both from the end of the value, for nothing,
- * and reads no further. BITPOS looks at the unit before the end, and lets both numbers become the
- * first bit when they are far enough from the end. */
+/* Reads it from argument `at` on; false: replied.
+ * Neither command has arguments behind the unit, whatever those before it are. BITCOUNT (`ordered`)
+ * takes a start behind its end, both from the end of the value, for nothing, and reads no further.
+ * BITPOS looks at the unit before the end, and lets both numbers become the first bit when they are
+ * far enough from the end. */
 static bool parse_span(struct session *session, size_t at, bool ordered, struct span_args *out)
 {
     struct span_args args = {.end = -1, .end_given = session->argc > at + 1};
+    if (session->argc > at + 3) {
+        session_syntax_error(session);
+        return false;
+    }
     bool fits = session->argc <= at || bytes_to_i64(session->argv[at], &args.start);
     if (fits && !ordered && !parse_unit(session, at + 2, &args.bits))
         return false;

@@ -209,25 +209,26 @@ static bool parse_lcs(struct session *session, struct lcs *lcs)
     return false;
 }
 
+static bool string_or_none(const struct object *object)
+{
+    return object_type(object) == OBJECT_NONE || object_type(object) == OBJECT_STRING;
+}
+
 static enum access find_strings(struct session *session, struct lcs *lcs)
 {
     struct object *objects[2];
     enum access access = access_keys(session, 1, 2, 1);
-    for (size_t i = 0; i < 2 && access == ACCESS_READY; i++) {
+    for (size_t i = 0; i < 2 && access == ACCESS_READY; i++)
         access = access_key(session, session->argv[1 + i], &objects[i]);
-        if (access != ACCESS_READY)
-            return access;
-        enum object_type type = object_type(objects[i]);
-        if (type != OBJECT_NONE && type != OBJECT_STRING) {
-            reply_error(&session->reply, "ERR The specified keys must contain string values");
-            return ACCESS_FAILED;
-        }
+    if (access != ACCESS_READY)
+        return access;
+    if (!string_or_none(objects[0]) || !string_or_none(objects[1])) {
+        reply_error(&session->reply, "ERR The specified keys must contain string values");
+        return ACCESS_FAILED;
     }
-    if (access == ACCESS_READY) {
-        lcs->a = string_bytes(objects[0]);
-        lcs->b = string_bytes(objects[1]);
-    }
-    return access;
+    lcs->a = string_bytes(objects[0]);
+    lcs->b = string_bytes(objects[1]);
+    return ACCESS_READY;
 }
 
 enum flow lcs_command(struct session *session)

@@ -1,6 +1,7 @@
 /* Whole values: https://redis.io/docs/latest/commands/?group=string */
 #include "broker/string_commands.h"
 
+#include "base/check.h"
 #include "broker/broker_internal.h"
 #include "broker/families.h"
 #include "broker/keys_commands.h"
@@ -64,7 +65,7 @@ enum flow get_command(struct session *session)
 enum flow getdel_command(struct session *session)
 {
     struct object *object;
-    enum access access = access_string(session, session->argv[1], &object);
+    enum access access = access_string_read(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     reply_value(session, object);
@@ -80,7 +81,7 @@ enum flow getset_command(struct session *session)
     struct object *object;
     if (!value_fits(session, session->argv[2].len))
         return FLOW_DONE;
-    enum access access = access_string(session, session->argv[1], &object);
+    enum access access = access_string_read(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     reply_value(session, object);
@@ -184,6 +185,16 @@ static bool may_set(const struct set_args *args, const struct object *object)
     return true;
 }
 
+static enum access find_to_set(struct session *session, const struct set_args *args,
+                               struct object **out)
+{
+    if (args->get)
+        return access_string_read(session, session->argv[1], out);
+    if (args->condition == SET_IF_EQUAL)
+        return access_string(session, session->argv[1], out);
+    return access_key(session, session->argv[1], out);
+}
+
 enum flow set_command(struct session *session)
 {
     struct set_args args;
@@ -191,9 +202,7 @@ enum flow set_command(struct session *session)
     struct bytes key = session->argv[1];
     if (!parse_set(session, &args))
         return FLOW_DONE;
-    bool reads = args.get || args.condition == SET_IF_EQUAL;
-    enum access access =
-        reads ? access_string(session, key, &object) : access_key(session, key, &object);
+    enum access access = find_to_set(session, &args, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     bool may = may_set(&args, object);
@@ -274,16 +283,15 @@ static enum access find_pairs(struct session *session, bool *exist)
     return access;
 }
 
-static enum flow set_pairs(struct session *session)
+/* What find_pairs has found, and all of it, though the first ones may fill their range. */
+static void set_pairs(struct session *session)
 {
     for (size_t i = 1; i < session->argc; i += 2) {
         struct object *object;
-        enum access access = access_key(session, session->argv[i], &object);
-        if (access != ACCESS_READY)
-            return access_flow(access);
-        string_put(session, session->argv[i], object, session->argv[i + 1], 0, "set");
+        struct bytes key = session->argv[i];
+        CHECK(keyspace_find(&session->broker->keyspace, session->db, key, &object) == ERR_OK);
+        string_put(session, key, object, session->argv[i + 1], 0, "set");
     }
-    return FLOW_DONE;
 }
 
 enum flow mset_command(struct session *session)
@@ -292,10 +300,9 @@ enum flow mset_command(struct session *session)
     enum access access = find_pairs(session, &exist);
     if (access != ACCESS_READY)
         return access_flow(access);
-    enum flow flow = set_pairs(session);
-    if (flow == FLOW_DONE)
-        reply_status(&session->reply, "OK");
-    return flow;
+    set_pairs(session);
+    reply_status(&session->reply, "OK");
+    return FLOW_DONE;
 }
 
 enum flow msetnx_command(struct session *session)
@@ -304,10 +311,10 @@ enum flow msetnx_command(struct session *session)
     enum access access = find_pairs(session, &exist);
     if (access != ACCESS_READY)
         return access_flow(access);
-    enum flow flow = exist ? FLOW_DONE : set_pairs(session);
-    if (flow == FLOW_DONE)
-        reply_integer(&session->reply, !exist);
-    return flow;
+    if (!exist)
+        set_pairs(session);
+    reply_integer(&session->reply, !exist);
+    return FLOW_DONE;
 }
 
 /* ---- GETEX ---- */
@@ -331,7 +338,7 @@ enum flow getex_command(struct session *session)
     struct bytes key = session->argv[1];
     if (!parse_getex(session, &timed, &form))
         return FLOW_DONE;
-    enum access access = access_string(session, key, &object);
+    enum access access = access_string_read(session, key, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     bool there = object_type(object) != OBJECT_NONE;

@@ -22,6 +22,7 @@ static enum flow multi_command(struct session *session)
         reply_error(&session->reply, "ERR MULTI calls can not be nested");
     } else {
         transaction_of(session)->open = true;
+        session->transaction->db = session->db;
         reply_status(&session->reply, "OK");
     }
     return FLOW_DONE;
@@ -115,6 +116,20 @@ static bool record_has_room(struct session *session)
     return false;
 }
 
+/* Memory ranges are brought back within their budgets after EXEC only: so what it adds has the
+ * same limit as a record. */
+static bool memory_has_room(struct session *session)
+{
+    if (!(session->command->flags & COMMAND_DENYOOM) ||
+        memory_bytes(&session->broker->keyspace.memory) <
+            session->transaction->memory_bytes + (size_t)OPTION_COMMIT_RECORD_BYTES_MAX)
+        return true;
+    reply_error(&session->reply,
+                "ERR the transaction has added all that it may to memory ranges; this command was "
+                "not run");
+    return false;
+}
+
 /* The command's function, again and again until it is done. */
 static void run_to_end(struct session *session)
 {
@@ -145,7 +160,7 @@ static void run_queued(struct session *session, struct queued_command *queued)
     /* Who is cut off for the length of the replies still gets its writes. */
     if (session_ending(session) == SESSION_ABORTED && !(queued->command->flags & COMMAND_WRITE))
         return;
-    if (record_has_room(session))
+    if (record_has_room(session) && memory_has_room(session))
         run_to_end(session);
     session->commands++;
     session_check_output(session);
@@ -160,6 +175,7 @@ static void run_all(struct session *session)
     size_t argc = session->argc;
     key_watch_end(session);
     reply_array(&session->reply, transaction->count);
+    transaction->memory_bytes = memory_bytes(&session->broker->keyspace.memory);
     transaction->running = true;
     for (size_t i = 0; i < transaction->count; i++)
         run_queued(session, transaction->commands[i]);

@@ -8,7 +8,8 @@
 
 void catalog_init(struct catalog *catalog, uint32_t count, uint64_t hash_seed)
 {
-    *catalog = (struct catalog){.hash_seed = hash_seed, .next_feed = 1, .next_space = 1};
+    *catalog = (struct catalog){
+        .hash_seed = hash_seed, .next_feed = 1, .next_space = 1, .format = CATALOG_FORMAT};
     catalog_grow(catalog, count);
     key_ranges_init(&catalog->ranges);
 }
@@ -36,6 +37,15 @@ void catalog_copy(struct catalog *to, const struct catalog *from)
     key_ranges_copy(&to->ranges, &from->ranges);
 }
 
+bool catalog_expires(const struct catalog *catalog)
+{
+    for (uint32_t i = 0; i < catalog->count; i++) {
+        if (catalog->databases[i].expires > 0)
+            return true;
+    }
+    return false;
+}
+
 void catalog_encode(struct buf *out, const struct catalog *catalog)
 {
     buf_put_u16(out, CATALOG_FORMAT);
@@ -48,12 +58,14 @@ void catalog_encode(struct buf *out, const struct catalog *catalog)
         buf_put_varint(out, catalog->databases[i].space);
         buf_put_varint(out, catalog->databases[i].keys);
         buf_put_varint(out, catalog->databases[i].expires);
+        buf_put_varint(out, catalog->databases[i].expiry_sum);
     }
     key_ranges_encode(out, &catalog->ranges);
 }
 
-static enum err decode_databases(struct decoder *decoder, uint16_t format, struct catalog *catalog)
+static enum err decode_databases(struct decoder *decoder, struct catalog *catalog)
 {
+    const uint16_t format = catalog->format;
     uint64_t count = decoder_varint(decoder);
     if (decoder->failed || count > CATALOG_DATABASES_MAX)
         return ERR_CORRUPT;
@@ -64,10 +76,11 @@ static enum err decode_databases(struct decoder *decoder, uint16_t format, struc
         uint64_t space = decoder_varint(decoder);
         uint64_t keys = decoder_varint(decoder);
         uint64_t expires = format >= FORMAT_WITH_RULES ? decoder_varint(decoder) : 0;
+        uint64_t expiry_sum = format >= CATALOG_FORMAT_WITH_EXPIRY ? decoder_varint(decoder) : 0;
         if (decoder->failed || space == 0 || space >= next_space || expires > keys)
             return ERR_CORRUPT;
-        catalog->databases[i] =
-            (struct database){.space = (uint32_t)space, .keys = keys, .expires = expires};
+        catalog->databases[i] = (struct database){
+            .space = (uint32_t)space, .keys = keys, .expires = expires, .expiry_sum = expiry_sum};
     }
     if (format < FORMAT_WITH_RULES) {
         key_ranges_init(&catalog->ranges);
@@ -82,14 +95,14 @@ enum err catalog_decode(struct bytes row, struct catalog *out)
     uint16_t format = decoder_u16(&decoder);
     if (!decoder.failed && format > CATALOG_FORMAT)
         return ERR_TOO_NEW;
-    struct catalog catalog = {.fold_lsn = decoder_u64(&decoder)};
+    struct catalog catalog = {.fold_lsn = decoder_u64(&decoder), .format = format};
     catalog.hash_seed = decoder_u64(&decoder);
     catalog.next_feed = decoder_varint(&decoder);
     uint64_t next_space = decoder_varint(&decoder);
     if (decoder.failed || format == 0 || next_space > UINT32_MAX)
         return ERR_CORRUPT;
     catalog.next_space = (uint32_t)next_space;
-    enum err err = decode_databases(&decoder, format, &catalog);
+    enum err err = decode_databases(&decoder, &catalog);
     if (err != ERR_OK) {
         catalog_deinit(&catalog);
         return err;

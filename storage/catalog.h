@@ -6,9 +6,10 @@
  *
  *   catalog row = format u16 | fold LSN u64 | hash seed u64 |
  *                 varints: next feed, next space, databases |
- *                 (varints: space, keys, expiring keys)... | rules (key_ranges.h)
+ *                 (varints: space, keys, expiring keys, their sum)... | rules (key_ranges.h)
  *
- * Rows of formats before 3 have neither counts of expiring keys nor rules. */
+ * Rows of formats before 3 have neither counts of expiring keys nor rules; those of format 3 have
+ * no sums, and what they are of has no index of times of expiry (storage/expiry_index.h). */
 #ifndef WEIR_STORAGE_CATALOG_H
 #define WEIR_STORAGE_CATALOG_H
 
@@ -16,9 +17,12 @@
 #include "base/err.h"
 #include "storage/key_ranges.h"
 
+/* The first format whose rows have an index of times of expiry. */
+#define CATALOG_FORMAT_WITH_EXPIRY 4u
+
 /* Of everything in ranges. Raised when a reader of the older format would go wrong;
  * storage/FORMAT.md has the rule for upgrades. */
-#define CATALOG_FORMAT 3u
+#define CATALOG_FORMAT 4u
 
 /* As many as the option `databases` allows at most. */
 #define CATALOG_DATABASES_MAX 4096u
@@ -26,7 +30,8 @@
 struct database {
     uint32_t space;
     uint64_t keys;
-    uint64_t expires; /* of them, those that have a time of expiry */
+    uint64_t expires;    /* of them, those that have a time of expiry */
+    uint64_t expiry_sum; /* of these times: catalog_expiry */
     /* Not stored: of the last change of which keys there are, and of the last swap, which changes
      * what every key names. */
     uint64_t lsn;
@@ -34,7 +39,25 @@ struct database {
     /* Not stored: the same counts of the memory store, which the others leave out. */
     uint64_t memory_keys;
     uint64_t memory_expires;
+    uint64_t memory_expiry_sum;
 };
+
+/* What a time of expiry, in milliseconds, adds to a sum: 64 of them are one, so that some hundred
+ * million keys do not make it overflow; what lies after the year 2100 is as if it came then. */
+#define CATALOG_EXPIRY_UNIT_MS UINT64_C(64)
+#define CATALOG_EXPIRY_MAX_MS  (UINT64_C(1) << 42)
+static inline uint64_t catalog_expiry(uint64_t expiry_ms)
+{
+    uint64_t ms = expiry_ms < CATALOG_EXPIRY_MAX_MS ? expiry_ms : CATALOG_EXPIRY_MAX_MS;
+    return ms / CATALOG_EXPIRY_UNIT_MS;
+}
+
+/* The mean of `count` times, not 0, that add up to `sum`, in milliseconds. */
+static inline uint64_t catalog_expiry_mean(uint64_t sum, uint64_t count)
+{
+    return sum / count * CATALOG_EXPIRY_UNIT_MS + sum % count * CATALOG_EXPIRY_UNIT_MS / count +
+           CATALOG_EXPIRY_UNIT_MS / 2;
+}
 
 struct catalog {
     uint64_t fold_lsn; /* records up to this one are in ranges */
@@ -44,7 +67,19 @@ struct catalog {
     uint32_t count;
     struct database *databases; /* owned */
     struct key_ranges ranges;   /* in which store keys live */
+    uint16_t format;            /* of what was read: not of what is written */
+    /* Not stored: no durable key expires before these times, but for those that were looked at
+     * (broker/expiry.h). Lowered by folds, for times that are on disk; by ops, for the others. */
+    uint64_t folded_due_ms;
+    uint64_t unfolded_due_ms;
 };
+
+/* A time of expiry is on disk, or comes by an op. */
+static inline void catalog_due(uint64_t *due_ms, uint64_t expiry_ms)
+{
+    if (expiry_ms > 0 && expiry_ms < *due_ms)
+        *due_ms = expiry_ms;
+}
 
 /* A new catalog of `count` empty databases. */
 void catalog_init(struct catalog *catalog, uint32_t count, uint64_t hash_seed);
@@ -53,6 +88,9 @@ void catalog_deinit(struct catalog *catalog);
 void catalog_grow(struct catalog *catalog, uint32_t count);
 /* `to` is uninitialized. */
 void catalog_copy(struct catalog *to, const struct catalog *from);
+
+/* A durable key has a time of expiry. */
+bool catalog_expires(const struct catalog *catalog);
 
 void catalog_encode(struct buf *out, const struct catalog *catalog);
 /* Initializes *out. ERR_TOO_NEW, ERR_CORRUPT. */

@@ -38,7 +38,7 @@ static void turn(struct object *object, uint8_t side)
 {
     uint8_t old = object->side;
     object->states[side] = object->states[old];
-    object->side = side;
+    object->side = side & 1u;
     if (list_empty(&object->links[old]))
         object->states[old] = (struct object_state){.type = OBJECT_NONE};
     else
@@ -145,6 +145,7 @@ bool dirty_release(struct dirty *dirty, struct object *object, uint8_t side)
     list_remove(&object->links[side]);
     dirty->count--;
     object->persisted = state->type != OBJECT_NONE;
+    object->row_expiry_ms = state->expiry_ms;
     if (state->type == OBJECT_FEED)
         feed_folded(state->feed, side);
     if (object->side == side)

@@ -1,5 +1,6 @@
 #include "storage/fetch.h"
 
+#include "storage/expiry_index.h"
 #include "storage/key_scan.h"
 
 /* What a fetch keeps between uses: a chunk's worth of rows, so that the usual cold read does not
@@ -83,6 +84,16 @@ static enum err run_scan(struct fetch *fetch)
     return err == ERR_END ? ERR_OK : err;
 }
 
+static enum err run_expired(struct fetch *fetch)
+{
+    const struct expiry_span span = {.space = fetch->space,
+                                     .hash_seed = fetch->hash_seed,
+                                     .until_ms = fetch->until_ms,
+                                     .rows_max = fetch->rows_max,
+                                     .bytes_max = fetch->bytes_max};
+    return expiry_index_read(fetch->ranges, &span, &fetch->from, &fetch->rows, &fetch->next_ms);
+}
+
 void fetch_run(struct fetch *fetch)
 {
     if (fetch->kind == FETCH_GET)
@@ -90,6 +101,8 @@ void fetch_run(struct fetch *fetch)
     else if (fetch->kind == FETCH_KEYS)
         fetch->err = key_scan(fetch->ranges, TIER_DISK, fetch->space, &fetch->place,
                               fetch->rows_max, &fetch->rows);
+    else if (fetch->kind == FETCH_EXPIRED)
+        fetch->err = run_expired(fetch);
     else
         fetch->err = run_scan(fetch);
     if (fetch->err != ERR_OK)

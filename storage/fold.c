@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define ITEMS_MAX 3 /* of an object */
+#define ITEMS_MAX 5 /* of an object */
 
 /* With so few rows and runs of rows each becomes a file of its own: the chunks of a feed that is
  * alone go below what is there already and are never compacted again. */
@@ -15,7 +15,7 @@
 /* A row, or a run of rows, and where it belongs in key order. */
 struct item {
     uint64_t place; /* namespace, slot, kind: as in the key */
-    uint64_t rest;  /* the hash of an object's name, or the feed id, or the groups id */
+    uint64_t rest;  /* the hash of an object's name, its time of expiry, feed id or groups id */
     const struct object *object;
     const struct group *group; /* of rows of groups */
 };
@@ -71,7 +71,25 @@ static size_t collect_groups(const struct dirty *dirty, uint8_t side, struct ite
     return n;
 }
 
-/* An object's row, its feed's chunks and its delayed entries lie apart: up to ITEMS_MAX items. */
+/* The index of times of expiry has what object rows have: the time on disk goes, the new one comes,
+ * unless they are the same. */
+static size_t collect_expiry(const struct object *object, uint8_t side, struct item *items)
+{
+    uint64_t place = place_of(object->space, KEY_SLOTS, KEY_EXPIRY);
+    uint64_t before = object->row_expiry_ms;
+    uint64_t after = object->states[side].expiry_ms;
+    size_t n = 0;
+    if (before == after)
+        return 0;
+    if (before > 0)
+        items[n++] = (struct item){place, before, object, NULL};
+    if (after > 0)
+        items[n++] = (struct item){place, after, object, NULL};
+    return n;
+}
+
+/* An object's row, its times of expiry, its feed's chunks and its delayed entries lie apart: up to
+ * ITEMS_MAX items. */
 static size_t collect(const struct dirty *dirty, uint8_t side, struct item *items)
 {
     size_t n = 0;
@@ -80,6 +98,7 @@ static size_t collect(const struct dirty *dirty, uint8_t side, struct item *item
         const struct feed *feed = object_state_feed(&object->states[side]);
         items[n++] = (struct item){place_of(object->space, object->slot, KEY_OBJECT),
                                    object->node.hash, object, NULL};
+        n += collect_expiry(object, side, items + n);
         if (feed != NULL)
             items[n++] = (struct item){place_of(feed->home.space, feed->home.slot, KEY_CHUNK),
                                        feed->home.feed, object, NULL};
@@ -105,6 +124,16 @@ static void write_object(struct fold *fold, const struct object *object)
     fold->value.len = 0;
     object_row_encode(&fold->value, state, fold->side);
     ranges_batch_put(fold->batch, buf_bytes(&fold->key), buf_bytes(&fold->value));
+}
+
+static void write_expiry(struct fold *fold, const struct item *item)
+{
+    const struct object *object = item->object;
+    key_expiry(&fold->key, object->space, item->rest, object_name(object));
+    if (item->rest == object->states[fold->side].expiry_ms)
+        ranges_batch_put(fold->batch, buf_bytes(&fold->key), BYTES(""));
+    else
+        ranges_batch_delete(fold->batch, buf_bytes(&fold->key));
 }
 
 /* Removes the chunks below first_id. */
@@ -280,6 +309,9 @@ static enum err write_item(struct fold *fold, const struct item *item)
     switch ((enum key_kind)(item->place & 0xff)) {
     case KEY_OBJECT:
         write_object(fold, item->object);
+        return ERR_OK;
+    case KEY_EXPIRY:
+        write_expiry(fold, item);
         return ERR_OK;
     case KEY_CHUNK:
         return write_chunks(fold, feed);

@@ -126,6 +126,14 @@ void key_pending_end(struct buf *out, struct chunk_home home, uint64_t group)
     encode_u64(encode_u64(at, home.feed), group + 1);
 }
 
+void key_expiry(struct buf *out, uint32_t space, uint64_t expiry_ms, struct bytes name)
+{
+    char *at = start(out, HEADER_SIZE + 8 + name.len);
+    at = encode_u64(put_header(at, space, KEY_SLOTS, KEY_EXPIRY), expiry_ms);
+    if (name.len > 0)
+        memcpy(at, name.data, name.len);
+}
+
 /* Takes a key's head off. False: it is not of this kind or home. */
 static bool take_home(struct decoder *decoder, enum key_kind kind, struct chunk_home home)
 {
@@ -186,6 +194,20 @@ void key_chunk_end(struct buf *out, struct chunk_home home)
 enum err key_chunk_base(struct bytes key, struct chunk_home home, struct id *base)
 {
     return key_timed_id(key, KEY_CHUNK, home, base);
+}
+
+enum err key_expiry_parse(struct bytes key, uint32_t space, uint64_t *expiry_ms, struct bytes *name)
+{
+    struct decoder decoder = decoder_of(key);
+    bool fits = decoder_u32(&decoder) == space;
+    fits &= decoder_u16(&decoder) == KEY_SLOTS;
+    fits &= decoder_u8(&decoder) == KEY_EXPIRY;
+    uint64_t ms = decoder_u64(&decoder);
+    if (!fits || decoder.failed)
+        return ERR_CORRUPT;
+    *expiry_ms = ms;
+    *name = bytes_of(decoder.at, decoder_left(&decoder));
+    return ERR_OK;
 }
 
 enum err key_object_parse(struct bytes key, struct object_key *out)

@@ -8,6 +8,7 @@
  *   chunk     feed id u64 | ms u64 | seq u64  storage/entry.h          (id of the chunk's base)
  *   alarm     0 u64 | ms u64 | feed id u64    storage/upkeep.h         (namespace 0, slot 0)
  *   delayed   feed id u64 | ms u64 | seq u64  an entry's fields        (when due, and its number)
+ *   expiry    ms u64 | key name               nothing                  (slot KEY_SLOTS)
  *   group     groups id u64 | number u64      storage/group.h
  *   pending   groups id u64 | number u64 | ms u64 | seq u64            (id of the block's base)
  *                                             storage/pending.h
@@ -32,6 +33,7 @@ enum key_kind {
     KEY_PENDING = 4,
     KEY_ALARM = 16,
     KEY_DELAYED = 17,
+    KEY_EXPIRY = 18,
 };
 
 #define KEY_SLOTS     16384u
@@ -68,6 +70,8 @@ void key_pending_end(struct buf *out, struct chunk_home home, uint64_t group);
 /* The same for rows of another kind that are ordered by an id (storage/schedule.h). */
 void key_timed(struct buf *out, enum key_kind kind, struct chunk_home home, struct id id);
 void key_timed_end(struct buf *out, enum key_kind kind, struct chunk_home home);
+/* The row that says when the key of this name expires: behind those of all slots. */
+void key_expiry(struct buf *out, uint32_t space, uint64_t expiry_ms, struct bytes name);
 /* The first key of object rows in `space` at or after slot and hash (its upper 48 bits). */
 void key_object_from(struct buf *out, uint32_t space, uint16_t slot, uint64_t hash);
 /* The first key of a namespace. */
@@ -84,6 +88,10 @@ MUST_CHECK enum err key_group_number(struct bytes key, struct chunk_home home, u
 /* The id in such a row's key. */
 MUST_CHECK enum err key_timed_id(struct bytes key, enum key_kind kind, struct chunk_home home,
                                  struct id *id);
+
+/* What the key of such a row of `space` says; `name` points into `key`. ERR_CORRUPT. */
+MUST_CHECK enum err key_expiry_parse(struct bytes key, uint32_t space, uint64_t *expiry_ms,
+                                     struct bytes *name);
 
 /* Takes an object's key apart; `name` points into `key`. ERR_NOT_FOUND when it is a key of another
  * kind. */

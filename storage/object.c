@@ -19,6 +19,7 @@ uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name)
 
 static_assert(sizeof(struct object_state) == 16, "small keys are small");
 static_assert(OBJECT_SMALL_BYTES == 48, "small keys are small");
+static_assert(sizeof(struct object) == 128, "a row\'s time of expiry costs nothing");
 
 static struct object *make(size_t head, uint32_t space, uint64_t hash, struct bytes name)
 {
@@ -37,7 +38,7 @@ struct object *object_create(uint32_t space, uint64_t hash, struct bytes name, u
 {
     struct object *object = make(sizeof(*object), space, hash, name);
     object->slot = key_slot(name);
-    object->side = side;
+    object->side = side & 1u;
     list_init(&object->lru);
     list_init(&object->links[0]);
     list_init(&object->links[1]);
@@ -215,8 +216,7 @@ static enum err decode_feed(struct decoder *decoder, const struct object *object
     uint64_t chunk_bytes = decoder_varint(decoder);
     row.stored_id = take_id(decoder);
     uint64_t slot = decoder_varint(decoder);
-    if (decoder->failed || chunk_bytes > UINT32_MAX ||
-        slot >= KEY_SLOTS)
+    if (decoder->failed || chunk_bytes > UINT32_MAX || slot >= KEY_SLOTS)
         return ERR_CORRUPT;
     row.chunk_bytes = (uint32_t)chunk_bytes;
     home.slot = (uint16_t)slot;
@@ -293,5 +293,6 @@ enum err object_row_decode(struct object *object, struct bytes row)
         return err;
     *object_state(object) = decoded;
     object->persisted = true;
+    object->row_expiry_ms = decoded.expiry_ms;
     return ERR_OK;
 }

@@ -52,15 +52,17 @@ struct object {
         uint16_t range; /* memory: id of its range rule (storage/key_ranges.h) */
         uint16_t slot;  /* durable */
     };
-    uint8_t side;
-    bool in_memory; /* of the memory store */
+    uint8_t side : 1;
+    uint8_t detached : 1; /* no longer in the table: its namespace was flushed */
+    bool in_memory;       /* of the memory store */
     struct object_state states[2];
 
     struct list lru;      /* among the clean ones (cache/table.h); empty when not */
     struct list links[2]; /* in a side's dirty list; empty when not */
     uint64_t lsn;         /* of its last write: the gate of whoever reads it */
-    bool persisted;       /* a row of it is on disk, as far as the loop knows */
-    bool detached;        /* no longer in the table: its namespace was flushed */
+    /* As far as the loop knows, a row of it is on disk, and has this time of expiry. */
+    uint64_t persisted : 1;
+    uint64_t row_expiry_ms : 60;
 };
 
 /* Bytes of one of the memory store, its name aside. */
@@ -70,7 +72,7 @@ struct object {
  * change, so the seed is stored (catalog.h). */
 uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name);
 
-/* An object of type OBJECT_NONE. Key names are at most 512 MiB, as bulk strings are. */
+/* An object of type OBJECT_NONE. */
 struct object *object_create(uint32_t space, uint64_t hash, struct bytes name, uint8_t side);
 /* Drops its states' references. It must be in no list. */
 void object_destroy(struct object *object);

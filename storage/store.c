@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "base/random.h"
+#include "storage/expiry_index.h"
 #include "storage/folder.h"
 #include "storage/key.h"
 #include "storage/upkeep.h"
@@ -92,11 +93,21 @@ static enum err write_catalog(struct store *store)
     return err;
 }
 
+/* The catalog says that there is an index when all of it is there. */
+static enum err index_expiry(struct store *store, struct buf *reason)
+{
+    if (store->catalog.format >= CATALOG_FORMAT_WITH_EXPIRY || !catalog_expires(&store->catalog))
+        return ERR_OK;
+    buf_addf(reason, "make the index of times of expiry");
+    enum err err = expiry_index_build(store->ranges, &store->catalog);
+    return err == ERR_OK ? write_catalog(store) : err;
+}
+
 static enum err load_catalog(struct store *store, struct buf *reason)
 {
     enum err err = read_catalog(store);
     if (err == ERR_OK)
-        return ERR_OK;
+        return index_expiry(store, reason);
     buf_addf(reason, "read catalog");
     if (err != ERR_NOT_FOUND)
         return err;
@@ -180,6 +191,7 @@ static bool release_some(struct store *store)
         struct object *object = container_of(dirty->objects.next, struct object, links[side]);
         if (!release_upkeep(object, side))
             return false;
+        catalog_due(&store->catalog.folded_due_ms, object->states[side].expiry_ms);
         if (dirty_release(dirty, object, side) || object->detached)
             store->hooks.clean(store->hooks.context, object);
     }

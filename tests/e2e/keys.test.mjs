@@ -30,6 +30,18 @@ test('random commands on keys of both stores get the replies that Redis gives', 
     }
 });
 
+test('the order in which what is wrong is told', async (t) => {
+    const { twin } = await twinOf(t, ['--appendfsync', 'no']);
+    await twin.run(0, ['SET', 'bits', 'abc']);
+    for (const rest of ['0', '0 x', '-4 -9', '-4 -9 x', '-4 -9 BIT x', '0 1 BIT', '0 1 x', 'x 1 BIT x',
+        '0 x BIT', '0 x BYTES']) {
+        for (const key of ['bits', 'none']) {
+            await twin.run(0, ['BITCOUNT', key, ...rest.split(' ')]);
+            await twin.run(0, ['BITPOS', key, '1', ...rest.split(' ')]);
+        }
+    }
+});
+
 test('durable keys survive folds, cold reads and restarts', async (t) => {
     const { twin, random } = await twinOf(t, ['--appendfsync', 'no', ...smallMemory('1mb')]);
     const keys = Array.from({ length: 60 }, (_, i) => `key:{${i % 7}}:${i}`);

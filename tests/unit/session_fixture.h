@@ -24,6 +24,7 @@ struct broker {
     bool failed;
     bool stalled;
     bool paused;
+    bool full;           /* database 0 has no room in memory */
     struct list waiting; /* for room */
     unsigned after_calls;
     unsigned waits; /* of commands */
@@ -81,6 +82,14 @@ bool broker_paused(const struct broker *of, bool write)
 {
     (void)write;
     return of->paused;
+}
+
+bool broker_out_of_memory(struct broker *of, unsigned db, const struct command_row *row,
+                          const struct bytes *argv, size_t argc)
+{
+    (void)argv;
+    (void)argc;
+    return of->full && db == 0 && (row->flags & COMMAND_WRITE);
 }
 
 void broker_wait_for_room(struct broker *of, struct session *waiting)
@@ -261,6 +270,8 @@ static const struct command_row rows[] = {
     {.name = "big", .run = big_command, .arity = 2},
     {.name = "pushself", .run = pushself_command, .arity = 1},
     {.name = "write", .run = echo_command, .arity = -2, .flags = COMMAND_WRITE},
+    {.name = "select", .run = echo_command, .arity = 2},
+    {.name = "exec", .run = quit_command, .arity = 1, .flags = COMMAND_EXECUTES | COMMAND_UNQUEUED},
     {.name = "auth", .run = auth_command, .arity = -2, .flags = COMMAND_NO_AUTH},
     {.name = "quit", .run = quit_command, .arity = -1},
     {.name = "reply", .arity = -2, .subcommands = reply_rows},

@@ -13,6 +13,8 @@ static void random_catalog(struct catalog *catalog)
         if (random_below(&dice, 3) == 0)
             catalog->databases[i].space = catalog->next_space++;
         catalog->databases[i].keys = random_u64(&dice) >> random_below(&dice, 64);
+        catalog->databases[i].expires = random_u64(&dice) & catalog->databases[i].keys;
+        catalog->databases[i].expiry_sum = random_u64(&dice);
     }
 }
 
@@ -26,6 +28,8 @@ static void check_equal(const struct catalog *a, const struct catalog *b)
     for (uint32_t i = 0; i < a->count; i++) {
         assert_int_equal(a->databases[i].space, b->databases[i].space);
         assert_int_equal(a->databases[i].keys, b->databases[i].keys);
+        assert_int_equal(a->databases[i].expires, b->databases[i].expires);
+        assert_int_equal(a->databases[i].expiry_sum, b->databases[i].expiry_sum);
     }
 }
 
@@ -134,6 +138,51 @@ static void a_row_of_before_there_were_range_rules_has_none(void **state)
     buf_deinit(&row);
 }
 
+static void a_row_of_before_there_were_sums_has_none_and_says_so(void **state)
+{
+    (void)state;
+    struct buf row;
+    struct catalog written, read;
+    buf_init(&row);
+    catalog_init(&written, 1, 12);
+    buf_put_u16(&row, 3);
+    buf_put_u64(&row, 11);   /* fold LSN */
+    buf_put_u64(&row, 12);   /* hash seed */
+    buf_put_varint(&row, 1); /* next feed */
+    buf_put_varint(&row, 2); /* next namespace */
+    buf_put_varint(&row, 1); /* databases */
+    buf_put_varint(&row, 1);
+    buf_put_varint(&row, 6);
+    buf_put_varint(&row, 4);
+    key_ranges_encode(&row, &written.ranges);
+    assert_int_equal(catalog_decode(buf_bytes(&row), &read), ERR_OK);
+    assert_true(read.format < CATALOG_FORMAT_WITH_EXPIRY);
+    assert_true(catalog_expires(&read));
+    assert_int_equal(read.databases[0].expires, 4);
+    assert_int_equal(read.databases[0].expiry_sum, 0);
+    catalog_deinit(&written);
+    catalog_deinit(&read);
+    buf_deinit(&row);
+}
+
+static void sums_of_times_tell_their_mean(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 1000; round++) {
+        uint64_t sum = 0, true_sum = 0;
+        uint64_t count = 1 + random_below(&dice, 50);
+        for (uint64_t i = 0; i < count; i++) {
+            uint64_t expiry_ms = 1 + random_below(&dice, UINT64_C(1) << (1 + i % 42));
+            sum += catalog_expiry(expiry_ms);
+            true_sum += expiry_ms;
+        }
+        uint64_t mean_ms = catalog_expiry_mean(sum, count);
+        assert_in_range(mean_ms + CATALOG_EXPIRY_UNIT_MS, true_sum / count,
+                        true_sum / count + 2 * CATALOG_EXPIRY_UNIT_MS);
+    }
+    assert_int_equal(catalog_expiry(UINT64_MAX), catalog_expiry(CATALOG_EXPIRY_MAX_MS));
+}
+
 static void a_newer_format_is_too_new(void **state)
 {
     (void)state;
@@ -170,6 +219,8 @@ int main(void)
         cmocka_unit_test(a_row_is_read_back_and_every_truncation_refused),
         cmocka_unit_test(garbage_is_refused_or_read_within_its_bounds),
         cmocka_unit_test(a_row_of_before_there_were_range_rules_has_none),
+        cmocka_unit_test(a_row_of_before_there_were_sums_has_none_and_says_so),
+        cmocka_unit_test(sums_of_times_tell_their_mean),
         cmocka_unit_test(a_newer_format_is_too_new),
         cmocka_unit_test(a_namespace_that_was_never_given_out_is_corrupt),
     };

@@ -169,6 +169,35 @@ static void a_key_that_is_cut_short_or_garbage_is_refused(void **state)
     buf_deinit(&key);
 }
 
+static void expiry_rows_sort_by_time_behind_all_slots_of_their_namespace(void **state)
+{
+    (void)state;
+    struct buf before, key, next;
+    buf_init(&before);
+    buf_init(&key);
+    buf_init(&next);
+    key_object(&before, 7, KEY_SLOTS - 1, UINT64_MAX, BYTES("z"));
+    key_expiry(&key, 7, 255, BYTES("z"));
+    assert_true(bytes_compare(buf_bytes(&before), buf_bytes(&key)) < 0);
+    key_expiry(&next, 7, 256, BYTES(""));
+    assert_true(bytes_compare(buf_bytes(&key), buf_bytes(&next)) < 0);
+    key_space(&next, 8);
+    assert_true(bytes_compare(buf_bytes(&key), buf_bytes(&next)) < 0);
+    uint64_t expiry_ms;
+    struct bytes name;
+    assert_int_equal(key_expiry_parse(buf_bytes(&key), 7, &expiry_ms, &name), ERR_OK);
+    assert_int_equal(expiry_ms, 255);
+    assert_true(bytes_equal(name, BYTES("z")));
+    assert_int_equal(key_expiry_parse(buf_bytes(&key), 6, &expiry_ms, &name), ERR_CORRUPT);
+    assert_int_equal(key_expiry_parse(buf_bytes(&before), 7, &expiry_ms, &name), ERR_CORRUPT);
+    for (size_t len = 0; len < 15; len++)
+        assert_int_equal(key_expiry_parse(bytes_of(key.data, len), 7, &expiry_ms, &name),
+                         ERR_CORRUPT);
+    buf_deinit(&before);
+    buf_deinit(&key);
+    buf_deinit(&next);
+}
+
 static void the_chunk_of_another_home_is_refused(void **state)
 {
     (void)state;
@@ -215,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_feeds_chunks_lie_between_its_bounds),
         cmocka_unit_test(a_namespace_begins_with_its_first_key),
         cmocka_unit_test(a_key_that_is_cut_short_or_garbage_is_refused),
+        cmocka_unit_test(expiry_rows_sort_by_time_behind_all_slots_of_their_namespace),
         cmocka_unit_test(the_chunk_of_another_home_is_refused),
         cmocka_unit_test(slots_are_those_of_redis_cluster),
         cmocka_unit_test(only_the_first_full_hash_tag_counts),

@@ -290,6 +290,77 @@ static void a_group_that_is_too_far_behind_is_parked(void **state)
     assert_non_null(strstr(ask("FEED.INFO k"), "parked\r\n*0\r\n"));
 }
 
+#define MANY_GROUPS 1000
+
+/* The feed `k` with nine entries and many groups that hold from the eighth on. */
+static void begin_with_many_groups(void)
+{
+    struct buf lines;
+    buf_init(&lines);
+    buf_addf(&lines, "DEL k\r\n");
+    for (int i = 0; i < MANY_GROUPS; i++)
+        buf_addf(&lines, "XGROUP CREATE k %d 7-0 MKSTREAM\r\n", i);
+    for (int id = 1; id <= 9; id++)
+        buf_addf(&lines, "XADD k %d-0 f v\r\n", id);
+    session_feed(client, buf_bytes(&lines));
+    buf_deinit(&lines);
+    settle();
+    take_output(client, &reply);
+}
+
+/* Sets the policy, and turns until some of the groups are asked, and not all. */
+static void ask_some_groups(void)
+{
+    const struct hold *hold = &broker->caretaker.retention.hold;
+    session_feed(client, BYTES("FEED.POLICY k MAXLEN 2 ACKED yes\r\n"));
+    for (int i = 0; i < 1000 && hold->asked == 0; i++)
+        turn();
+    assert_non_null(hold->groups);
+    assert_non_null(groups_after(hold->groups, hold->asked));
+}
+
+static void many_groups_are_asked_over_several_turns(void **state)
+{
+    (void)state;
+    begin_with_many_groups();
+    ask_some_groups();
+    settle();
+    take_output(client, &reply);
+    assert_int_equal(length("k"), 2);
+}
+
+static void what_groups_hold_anew_while_others_are_asked_stays(void **state)
+{
+    (void)state;
+    static const char *const holds[] = {
+        "XGROUP SETID k 0 3-0\r\n",
+        "XCLAIM k 0 c 0 4-0 FORCE\r\n",
+        "XGROUP CREATE k new 3-0\r\n",
+    };
+    for (size_t i = 0; i < sizeof(holds) / sizeof(holds[0]); i++) {
+        begin_with_many_groups();
+        ask_some_groups();
+        session_feed(client, bytes_of_string(holds[i]));
+        settle();
+        take_output(client, &reply);
+        pass_ms(1001);
+        settle();
+        assert_int_equal(length("k"), 6);
+    }
+}
+
+static void groups_that_go_while_others_are_asked_hold_nothing(void **state)
+{
+    (void)state;
+    begin_with_many_groups();
+    (void)ask("XGROUP SETID k 999 3-0");
+    ask_some_groups();
+    session_feed(client, BYTES("XGROUP DESTROY k 0\r\nXGROUP DESTROY k 999\r\n"));
+    settle();
+    take_output(client, &reply);
+    assert_int_equal(length("k"), 2);
+}
+
 #define HELD_MAX 400
 
 struct held_group {
@@ -363,6 +434,9 @@ int main(void)
         TEST(all_that_is_set_holds_through_folds_and_restarts),
         TEST(a_group_holds_what_it_has_not_acknowledged),
         TEST(a_group_that_is_too_far_behind_is_parked),
+        TEST(many_groups_are_asked_over_several_turns),
+        TEST(what_groups_hold_anew_while_others_are_asked_stays),
+        TEST(groups_that_go_while_others_are_asked_hold_nothing),
         TEST(what_is_removed_is_what_all_groups_have_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

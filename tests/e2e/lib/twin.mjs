@@ -84,7 +84,8 @@ export class Twin {
     async follow(index, args, weir, redis) {
         if (redis instanceof ReplyError) return;
         const name = args[0].toLowerCase();
-        if (name === 'scan' && isCursor(args[1])) await this.wholeScan(index, args);
+        if (name === 'scan' && isCursor(args[1])) await this.wholeScan(index, args, 1);
+        else if (name === 'hscan' && isCursor(args[2])) await this.wholeScan(index, args, 2);
         else if (name === 'randomkey') await this.randomKey(index, weir);
         else if (args.includes('~')) await this.trimExactly(index, args);
     }
@@ -100,10 +101,11 @@ export class Twin {
             `wrongly refused\n${this.story(index, args)}`);
     }
 
-    async wholeScan(index, args) {
+    // All that an iteration gives; argument `at` is its cursor.
+    async wholeScan(index, args, at) {
         const pair = this.pairs[index];
         const [weir, redis] = await Promise.all(
-            [scanAll(pair.weir, args), scanAll(pair.redis, args)]);
+            [scanAll(pair.weir, args, at), scanAll(pair.redis, args, at)]);
         this.equal([...weir].sort(), [...redis].sort(), `whole ${args.join(' ')}`, index, args);
     }
 
@@ -222,12 +224,15 @@ function trimmingOf(args) {
     return { key: args[1], kind: args[at], threshold: args[at + 2] };
 }
 
-async function scanAll(connection, args) {
+async function scanAll(connection, args, at) {
+    const pairs = args[0].toLowerCase() === 'hscan';
     const found = new Set();
     let cursor = '0';
     for (let rounds = 0; rounds < 10_000; rounds++) {
-        const reply = await connection.ok('SCAN', cursor, ...args.slice(2));
-        for (const key of reply[1]) found.add(key);
+        const reply = await connection.ok(...args.slice(0, at), cursor, ...args.slice(at + 1));
+        for (let i = 0; i < reply[1].length; i += pairs ? 2 : 1) {
+            found.add(pairs ? JSON.stringify(reply[1].slice(i, i + 2)) : reply[1][i]);
+        }
         cursor = reply[0];
         if (cursor === '0') return found;
     }
