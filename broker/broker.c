@@ -293,9 +293,8 @@ void broker_after_command(struct broker *broker, struct session *session)
         blocking_serve(broker);
 }
 
-void broker_command_waits(struct broker *broker, struct session *session)
+void broker_command_waits(struct session *session)
 {
-    (void)broker;
     if (session->tracking != NULL)
         tracking_waits(session);
 }
@@ -304,13 +303,12 @@ void broker_forget(struct broker *broker, struct session *session)
 {
     if (session->subscriber.count > 0)
         fanout_leave_all(&broker->fanout, session);
-    broker_discard(broker, session);
+    broker_discard(session);
     tracking_stop(session);
 }
 
-void broker_discard(struct broker *broker, struct session *session)
+void broker_discard(struct session *session)
 {
-    (void)broker;
     if (session->transaction == NULL)
         return;
     key_watch_end(session);

@@ -26,7 +26,8 @@ static struct object *victim(struct broker *broker, const struct key_range *rang
 
 bool eviction_full(struct broker *broker, const struct key_range *range)
 {
-    return range->store == STORE_MEMORY && over(broker, range) && victim(broker, range) == NULL;
+    return range->store == STORE_MEMORY && over(broker, range) &&
+           !memory_lets_go(&broker->keyspace.memory, range->id, range->policy);
 }
 
 static void evict(struct broker *broker, const struct key_range *range, struct object *object)

@@ -65,9 +65,9 @@ uint64_t memory_idle_ms(const struct memory *memory, const struct object *object
 unsigned memory_frequency(const struct memory *memory, const struct object *object);
 
 struct memory_opened {
-    struct object *object; /* of type OBJECT_NONE when the key is new */
-    size_t bytes; /* of its state */
-    bool was;     /* a key already */
+    struct object *object;  /* of type OBJECT_NONE when the key is new */
+    size_t bytes;           /* of its state */
+    bool was;               /* a key already */
     bool expired_some_time; /* had a time of expiry */
 };
 /* `object` may be NULL or of type OBJECT_NONE: then it is found or made. */
@@ -85,6 +85,8 @@ struct memory_change memory_close(struct memory *memory, const struct memory_ope
 size_t memory_range_bytes(const struct memory *memory, uint16_t range);
 size_t memory_bytes(const struct memory *memory);
 
+/* Whether the policy lets some key of the range go. */
+bool memory_lets_go(const struct memory *memory, uint16_t range, enum key_policy policy);
 /* The object that the policy would have go next, NULL when it lets none go. The caller drops it
  * like any key. */
 struct object *memory_victim(struct memory *memory, uint16_t range, enum key_policy policy);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { before, describe } from 'node:test';
 import Redis from 'ioredis';
-import { createClient } from 'redis';
+import { nodeRedis as openNodeRedis } from './lib/clients.mjs';
 import { suiteScope, weir } from './lib/server.mjs';
 import { untilBlocked } from './lib/waiting.mjs';
 
@@ -18,9 +18,7 @@ before(async () => {
 });
 
 async function nodeRedis(t, RESP, options = {}) {
-    const client = createClient({ url: `redis://127.0.0.1:${server.port}`, RESP, ...options });
-    client.on('error', () => {});
-    await client.connect();
+    const client = await openNodeRedis(server.port, { RESP, ...options });
     t.after(() => client.isOpen && client.destroy());
     return client;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test, { before, describe } from 'node:test';
-import { createClient } from 'redis';
+import { nodeRedis } from './lib/clients.mjs';
 import { delay } from './lib/connection.mjs';
 import { ONLY_WEIR, QUICK, smallMemory, suiteScope, weir } from './lib/server.mjs';
 import { until } from './lib/waiting.mjs';
@@ -61,8 +61,7 @@ describe('FEED.POLICY', ONLY_WEIR, () => {
     });
 
     test('works for entries of a client library', async (t) => {
-        const node = createClient({ url: `redis://127.0.0.1:${server.port}`, RESP: 3 });
-        await node.connect();
+        const node = await nodeRedis(server.port);
         t.after(() => node.destroy());
         await node.sendCommand(['FEED.POLICY', 'node', 'MAXLEN', '3']);
         for (let i = 0; i < 10; i++) await node.xAdd('node', '*', { i: String(i) });
