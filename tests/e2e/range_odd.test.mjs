@@ -55,7 +55,8 @@ test('rules within rules come and go with keys in them, and no key is lost or in
     const rules = [{ db: '*', prefix: '', store: 'DURABLE' }, { db: '*', prefix: 'cache:', store: 'MEMORY' }];
     await fill(client);
     for (let round = 0; round < (QUICK ? 20 : 60); round++) {
-        const next = { db: random.pick(['*', '0', '1', '2']), prefix: random.pick(PREFIXES), store: random.pick(['DURABLE', 'MEMORY']) };
+        const next = { db: random.pick(['*', '0', '1', '2']), prefix: random.pick(PREFIXES),
+            store: random.pick(['DURABLE', 'MEMORY']) };
         const at = rules.findIndex((each) => each.db === next.db && each.prefix === next.prefix);
         if (at > 0 && random.below(2) === 0) {
             assert.equal(await client.ok('RANGE.DEL', next.db, next.prefix, 'MOVE'), 'OK');
