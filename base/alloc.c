@@ -74,6 +74,11 @@ size_t mem_usable(const void *memory)
 
 #ifdef WEIR_JEMALLOC
 
+size_t mem_rounded(size_t size)
+{
+    return nallocx(at_least_one(size), 0);
+}
+
 size_t mem_used(void)
 {
     /* The counters are a snapshot, which writing to "epoch" renews. */
@@ -97,6 +102,11 @@ const char *mem_allocator(void)
 }
 
 #else
+
+size_t mem_rounded(size_t size)
+{
+    return at_least_one(size);
+}
 
 size_t mem_used(void)
 {

@@ -18,6 +18,9 @@ void mem_free(void *memory);
 
 /* The bytes that the allocator really set aside for `memory` (its size class). */
 size_t mem_usable(const void *memory);
+/* The same of memory yet to be allocated with `size`, without a look at any (sanitizer builds: just
+ * the size). */
+size_t mem_rounded(size_t size);
 
 /* Bytes in use in the whole process, as the allocator counts them; 0 when it
  * does not (sanitizer builds). Renews the allocator's snapshot, which takes some

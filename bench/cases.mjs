@@ -8,8 +8,8 @@
 //   peerWork      the peers' workload where it is another
 //   unit          what the rate counts
 //   compare       what the ratio is of: 'rate', 'cpu' of an operation, 'p50' or 'p99' of the
-//                 latencies, 'hits', or 'start'
-//   bytesEach     the server's memory for each operation is told
+//                 latencies, 'hits', 'each' (see bytesEach), or 'start'
+//   bytesEach     the server's memory for each operation is told: peak RSS and used_memory
 //   witness       redis-benchmark does the same, beside
 //   prepare       loads that run before, once for each server, which then stays for all rounds
 //   saved         what was prepared is folded (Weir) before
@@ -114,7 +114,7 @@ function pending(command, entries) {
     };
 }
 
-function keys(command, servers) {
+function keys(command, servers, goals) {
     return {
         group: 'keys',
         name: command,
@@ -123,9 +123,75 @@ function keys(command, servers) {
         work: command,
         options: { ...P16, keys: 100000 },
         unit: 'calls/s',
-        needs: ['SET', 'GET'],
         plain: command === 'get',
+        goals,
     };
+}
+
+const IN_MEMORY = {
+    group: 'keys',
+    servers: ['weir', 'redis-none'],
+    plain: true,
+    weirArgs: ['--range', '*', 'key:', 'memory'],
+};
+
+function memoryKeys(command, pipeline, keyCount, goal) {
+    return {
+        ...IN_MEMORY,
+        name: `${command}-memory-p${pipeline}`,
+        about: `50 clients ${command.toUpperCase()} one of ${count(keyCount)} keys in memory, ` +
+            `${pipeline} at a time`,
+        work: command,
+        options: { connections: 50, pipeline, keys: keyCount },
+        unit: 'calls/s',
+        compare: 'cpu',
+        goals: { 'redis-none': goal },
+    };
+}
+
+function smallKeys(keyCount) {
+    return {
+        ...IN_MEMORY,
+        name: 'set-each-memory',
+        about: `${count(keyCount)} new keys of 16 bytes with values of 32, in memory`,
+        work: 'set-each',
+        options: { ...P16, payload: 32, keys: keyCount, operations: keyCount },
+        unit: 'calls/s',
+        compare: 'each',
+        goals: { 'redis-none': 1 },
+        bytesEach: true,
+    };
+}
+
+// What writers of durable keys do to readers of other ones.
+function steadyGet(name, about, writers) {
+    return {
+        group: 'keys',
+        name: `get-steady-${name}`,
+        about: `1,000 GETs/s of durable keys ${about}`,
+        servers: ['weir', 'redis-always'],
+        work: 'get',
+        options: { connections: 10, rate: 1000, keys: 1000, writers },
+        unit: 'calls/s',
+        compare: 'p99',
+    };
+}
+
+function keyCases(size) {
+    const million = size(1000000, 100000);
+    return [
+        keys('set', ['weir', 'redis-always', 'redis-none'], { 'redis-always': 2.5 }),
+        keys('get', ['weir', 'redis-none'], {}),
+        memoryKeys('set', 16, million, 1.3),
+        memoryKeys('get', 16, million, 1.3),
+        memoryKeys('set', 1, million, 1),
+        memoryKeys('get', 1, million, 1),
+        smallKeys(million),
+        steadyGet('alone', 'alone', 0),
+        steadyGet('writers', 'while 8 clients SET others as fast as they can', 8),
+        zipf('allkeys-lru', size(4000000, 1000000)),
+        zipf('allkeys-lfu', size(4000000, 1000000)),
+    ];
 }
 
 // What a cache keeps of keys that are wanted more or less often, in the same room.
@@ -256,7 +322,6 @@ function disturbance(work, name, disturber) {
         options: { connections: 10, rate: 1000, keys: 1000 },
         unit: work === 'get' ? 'calls/s' : 'entries/s',
         compare: 'p99',
-        needs: work === 'get' ? ['SET', 'GET'] : [],
         weirArgs: MODEST_CACHES,
         ...disturber,
         about: `1,000 ${work === 'get' ? 'GETs' : 'appends'}/s ${disturber.about}`,
@@ -318,10 +383,7 @@ export function allCases(quick) {
         group(1), group(10),
         pending('xpending', size(1000000, 100000)),
         pending('xclaim', size(1000000, 100000)),
-        keys('set', ['weir', 'redis-always', 'redis-none']),
-        keys('get', ['weir', 'redis-none']),
-        zipf('allkeys-lru', size(4000000, 1000000)),
-        zipf('allkeys-lfu', size(4000000, 1000000)),
+        ...keyCases(size),
         ...roomCases(size),
         ...['append', 'get'].flatMap((work) => Object.entries(disturber).map(
             ([name, what]) => disturbance(work, name, what))),

@@ -209,6 +209,7 @@ class Run {
             rate: some[0].row.unit,
             cpu: "microseconds of the server's CPU for each operation",
             hits: 'of all GETs, those that found something',
+            each: 'bytes of memory for each operation',
             start: 'milliseconds until the first answer',
         };
         return chart({

@@ -18,11 +18,12 @@
     X(pipeline, 1, 1, 10000, "commands that a connection sends at once, and awaits")               \
     X(payload, 100, 32, 1 << 20, "bytes of an entry, a message, a value")                          \
     X(keys, 1, 1, 10000000, "feeds, rooms or keys, one of them at random each time")               \
-    X(base, 0, 0, 10000000, "number of the first feed (append)")                                   \
+    X(base, 0, 0, 10000000, "number of the first feed (append) or key (set, get)")                 \
     X(operations, 0, 0, 10000000000, "ends after as many; 0: when the time is over")               \
     X(entries, 0, 0, 10000000000, "entries that are there (range, replay, pending)")               \
     X(count, 100, 1, 100000, "entries of a read")                                                  \
     X(readers, 1, 1, 10000, "connections that read (tail, group, rooms)")                          \
+    X(writers, 0, 0, 10000, "connections that SET other keys meanwhile, one at a time (get)")      \
     X(each, 1, 1, 1000000, "rooms that each reader is in")                                         \
     X(stride, 0, 0, 1000000, "rooms from a reader's first to the next reader's; 0: as --each")     \
     X(patterns, 0, 0, 1000000, "patterns that match no room")                                      \

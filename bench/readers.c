@@ -36,7 +36,7 @@ void reader_take(struct reader *reader, struct bytes text)
     reader->next = payload.number + 1;
     reader->taken++;
     load->arrived++;
-    if (reader->readers->source.verbs->readers_count)
+    if (reader->readers->source.verbs->uncounted)
         load_count(load, payload.start_us);
 }
 

@@ -1,7 +1,7 @@
 // Runs a case: its rounds, in each of which the servers take turns.
 //
-// A round's result: { rate, hits, p50, p99, p999, cpu, rss, each, amplification, witness } in operations
-// a second, microseconds, bytes; of the kind 'startup': { rate, start, rss, disk }. What was not
+// A round's result: { rate, hits, p50, p99, p999, cpu, rss, each, usedEach, amplification, witness }
+// in operations a second, microseconds, bytes; of the kind 'startup': { rate, start, rss, disk }. What was not
 // measured is missing.
 
 import path from 'node:path';
@@ -69,10 +69,10 @@ export class Runner {
         const before = writtenBytes(this.folder);
         const server = this.server(name);
         await server.start();
-        const empty = server.peakRss();
+        const empty = await this.memory(server);
         const result = await this.load(server);
         result.rss = server.peakRss();
-        if (this.row.bytesEach) result.each = (result.rss - empty) / this.row.options.operations;
+        if (this.row.bytesEach) this.addBytesEach(result, empty, await this.memory(server));
         await server.stop();
         const written = before === null ? 0 : writtenBytes(this.folder) - before;
         // At a steady low rate it says more of the file system than of the server.
@@ -84,6 +84,17 @@ export class Runner {
             result.witness = await this.witness(name, result);
         }
         return result;
+    }
+
+    async memory(server) {
+        if (!this.row.bytesEach) return null;
+        return { rss: server.peakRss(), used: await server.usedMemory() };
+    }
+
+    addBytesEach(result, empty, full) {
+        const { operations } = this.row.options;
+        result.each = (full.rss - empty.rss) / operations;
+        result.usedEach = (full.used - empty.used) / operations;
     }
 
     // Servers that stay, with what was prepared on them.
@@ -140,7 +151,7 @@ export class Runner {
         return {
             rate: json.rate, p50: json.p50_us, p99: json.p99_us, p999: json.p999_us,
             // not that of the operations alone where there is more
-            cpu: beside.length > 0 ? undefined : json.cpu_us,
+            cpu: beside.length > 0 || this.row.options.writers > 0 ? undefined : json.cpu_us,
             hits: json.hit_rate,
             payloadBytes: json.payload_bytes,
         };

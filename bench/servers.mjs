@@ -162,6 +162,11 @@ export class Server {
         return peakRss(this.pid);
     }
 
+    // What the server's allocator has given out, of those that speak RESP.
+    async usedMemory() {
+        return Number(/used_memory:(\d+)/.exec(await this.command('INFO memory'))[1]);
+    }
+
     async stop(signal) {
         await this.child.stop(signal);
         this.ports.give(this.port);

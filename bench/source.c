@@ -35,6 +35,7 @@ static void lane_add(struct lane *lane, uint64_t start_us)
     source->verbs->add(source, lane,
                        (struct payload){.number = source->load->sent, .start_us = start_us});
     lane->sent++;
+    source->sent++;
     source->load->sent++;
 }
 
@@ -53,15 +54,16 @@ void source_done(struct lane *lane, uint64_t number)
         die("%s: a reply that nobody asked for", load->workload);
     lane->done++;
     load->acknowledged++;
-    if (!lane->source->verbs->readers_count)
+    if (!lane->source->verbs->uncounted)
         load_count(load, *start);
     *start = 0;
 }
 
 /* How many operations may be sent now, in a closed loop. */
-static uint64_t room_of(const struct load *load)
+static uint64_t room_of(const struct source *source)
 {
-    const struct options *options = load->options;
+    const struct load *load = source->load;
+    const struct options *options = source->options;
     uint64_t room = options->pipeline;
     uint64_t window = options->window > room ? options->window : room;
     if (options->operations > 0 && room > options->operations - load->sent)
@@ -74,10 +76,10 @@ static uint64_t room_of(const struct load *load)
 void source_resume_lane(struct lane *lane)
 {
     struct load *load = lane->source->load;
-    if (!lane->source->started || load->stopping || load->options->rate > 0 ||
+    if (!lane->source->started || load->stopping || lane->source->options->rate > 0 ||
         lane->done < lane->sent)
         return;
-    uint64_t room = room_of(load), now_us = clock_mono_us();
+    uint64_t room = room_of(lane->source), now_us = clock_mono_us();
     if (room == 0)
         return;
     for (; room > 0; room--)
@@ -120,8 +122,8 @@ static void on_bytes(struct link *link, struct bytes bytes)
 
 static uint64_t due_us(const struct source *source)
 {
-    const struct load *load = source->load;
-    return source->due_from_us + (uint64_t)((double)load->sent * 1e6 / (double)load->options->rate);
+    double rate = (double)source->options->rate;
+    return source->due_from_us + (uint64_t)((double)source->sent * 1e6 / rate);
 }
 
 static void set_alarm(struct source *source)
@@ -141,10 +143,10 @@ static void flush_all(struct source *source)
     }
 }
 
-static bool is_over(const struct load *load)
+static bool is_over(const struct source *source)
 {
-    return load->stopping ||
-           (load->options->operations > 0 && load->sent == load->options->operations);
+    return source->load->stopping ||
+           (source->options->operations > 0 && source->sent == source->options->operations);
 }
 
 static void on_alarm(uv_poll_t *alarm, int status, int events)
@@ -156,13 +158,13 @@ static void on_alarm(uv_poll_t *alarm, int status, int events)
     (void)events;
     if (read(source->alarm_fd, &expired, sizeof(expired)) < 0 && errno != EAGAIN)
         die("timer: %s", strerror(errno));
-    while (!is_over(load) && due_us(source) <= now_us)
-        lane_add(&source->lanes[load->sent % source->lane_count], due_us(source));
+    while (!is_over(source) && due_us(source) <= now_us)
+        lane_add(&source->lanes[source->sent % source->lane_count], due_us(source));
     flush_all(source);
     if (load->sent - load->acknowledged > BEHIND_MAX)
         die("%s: the server is %d operations behind the rate of %" PRIu64 "/s", load->workload,
-            BEHIND_MAX, load->options->rate);
-    if (is_over(load))
+            BEHIND_MAX, source->options->rate);
+    if (is_over(source))
         uv_poll_stop(alarm);
     else
         set_alarm(source);
@@ -182,12 +184,14 @@ static void start_alarm(struct source *source)
 
 /* ---- the whole ---- */
 
-void source_open(struct source *source, struct load *load, const struct source_verbs *verbs)
+void source_open_beside(struct source *source, struct load *load, const struct options *options,
+                        const struct source_verbs *verbs)
 {
-    uint16_t port = (uint16_t)load->options->port;
+    uint16_t port = (uint16_t)options->port;
     source->load = load;
+    source->options = options;
     source->verbs = verbs;
-    source->lane_count = (unsigned)load->options->connections;
+    source->lane_count = (unsigned)options->connections;
     source->lanes = mem_zalloc(source->lane_count * sizeof(source->lanes[0]));
     for (unsigned i = 0; i < source->lane_count; i++) {
         struct lane *lane = &source->lanes[i];
@@ -202,17 +206,22 @@ void source_open(struct source *source, struct load *load, const struct source_v
     }
 }
 
+void source_open(struct source *source, struct load *load, const struct source_verbs *verbs)
+{
+    source_open_beside(source, load, load->options, verbs);
+}
+
 void source_add_payload(struct source *source, struct buf *out, struct payload item)
 {
-    resp_add_head(out, source->load->options->payload);
-    payload_add(out, item, source->load->options->payload);
+    resp_add_head(out, source->options->payload);
+    payload_add(out, item, source->options->payload);
     buf_add_bytes(out, RESP_END);
 }
 
 void source_start(struct source *source)
 {
     source->started = true;
-    if (source->load->options->rate > 0)
+    if (source->options->rate > 0)
         start_alarm(source);
     else
         source_resume(source);

@@ -43,13 +43,15 @@ struct source_verbs {
     void (*before_flush)(struct lane *lane);
     /* Replies that an operation has; 0 is 1. */
     uint64_t replies;
-    /* Operations end with readers, who count them. */
-    bool readers_count;
+    /* Operations do not count when their reply is in: readers count them, or nobody does. */
+    bool uncounted;
 };
 
 struct source {
     struct load *load;
+    const struct options *options; /* the load's, or those of a source beside the one it counts */
     const struct source_verbs *verbs;
+    uint64_t sent;
     struct lane *lanes;
     unsigned lane_count;
     bool started;
@@ -60,6 +62,9 @@ struct source {
 
 /* Opens the connections. Sending begins with source_start. */
 void source_open(struct source *source, struct load *load, const struct source_verbs *verbs);
+/* The same with options of its own, which stay the caller's: a load may have several sources. */
+void source_open_beside(struct source *source, struct load *load, const struct options *options,
+                        const struct source_verbs *verbs);
 void source_start(struct source *source);
 /* A payload of --payload bytes as a word of a RESP command. */
 void source_add_payload(struct source *source, struct buf *out, struct payload item);

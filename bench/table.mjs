@@ -103,14 +103,15 @@ const COLUMNS = {
     start: { head: () => 'start ms', text: some(whole) },
     rss: { head: () => 'peak RSS MB', text: some((value) => whole(value / 2 ** 20)) },
     each: { head: () => 'bytes each', text: some(whole) },
+    usedEach: { head: () => 'used_memory each', text: some(whole) },
     disk: { head: () => 'disk MB', text: some((value) => whole(value / 2 ** 20)) },
     amplification: { head: () => 'written/payload', text: some((value) => value.toFixed(2)) },
     ratio: { head: () => 'Weir is better by', text: ratioText },
     witness: { head: () => 'to redis-benchmark', text: witnessText },
 };
 
-const LOAD_FIELDS = ['rate', 'hits', 'p50', 'p99', 'p999', 'cpu', 'rss', 'each', 'amplification',
-    'ratio', 'witness'];
+const LOAD_FIELDS = ['rate', 'hits', 'p50', 'p99', 'p999', 'cpu', 'rss', 'each', 'usedEach',
+    'amplification', 'ratio', 'witness'];
 const STARTUP_FIELDS = ['rate', 'start', 'rss', 'disk', 'ratio'];
 
 // Columns in which there is nothing at all are left out.

@@ -1,4 +1,4 @@
-/* Appends and single keys over RESP: append, fill, set, get, rewrite. */
+/* Appends and single keys over RESP: append, fill, set, get, set-each, rewrite. */
 #include <inttypes.h>
 
 #include "base/check.h"
@@ -7,7 +7,7 @@
 #include "bench/source.h"
 #include "bench/workloads.h"
 
-/* The feeds of append: `keys` of them from number `base`, so that several loads need not share. */
+/* `keys` of them from number `base`, so that several loads need not share. */
 static struct keys feeds_of(const struct options *options)
 {
     return (struct keys){BYTES("feed"), ':', options->base, options->keys};
@@ -15,7 +15,7 @@ static struct keys feeds_of(const struct options *options)
 
 static struct keys values_of(const struct options *options)
 {
-    return (struct keys){BYTES("key"), ':', 0, options->keys};
+    return (struct keys){BYTES("key"), ':', options->base, options->keys};
 }
 
 static struct key random_key(struct source *source, struct keys keys)
@@ -99,11 +99,11 @@ void work_fill(struct load *load)
     run_appends(load, &verbs);
 }
 
-/* ---- set, get ---- */
+/* ---- set, get, set-each ---- */
 
 static void add_set_of(struct source *source, struct buf *out, uint64_t index, struct payload item)
 {
-    struct keys keys = values_of(source->load->options);
+    struct keys keys = values_of(source->options);
     struct key key = key_of(&keys, index);
     resp_add_count(out, 3);
     resp_add_word(out, BYTES("SET"));
@@ -113,7 +113,7 @@ static void add_set_of(struct source *source, struct buf *out, uint64_t index, s
 
 static void add_set(struct source *source, struct lane *lane, struct payload item)
 {
-    uint64_t keys = source->load->options->keys;
+    uint64_t keys = source->options->keys;
     add_set_of(source, &lane->link.out, random_below(&source->load->random, keys), item);
 }
 
@@ -130,16 +130,9 @@ static void run_plainly(struct source *source, struct load *load, const struct s
     load_run(load);
 }
 
-void work_set(struct load *load)
-{
-    static const struct source_verbs verbs = {.add = add_set, .on_value = expect_ok};
-    static struct source source;
-    run_plainly(&source, load, &verbs);
-}
-
 static void add_get(struct source *source, struct lane *lane, struct payload item)
 {
-    struct key key = random_key(source, values_of(source->load->options));
+    struct key key = random_key(source, values_of(source->options));
     (void)item;
     resp_add_count(&lane->link.out, 2);
     resp_add_word(&lane->link.out, BYTES("GET"));
@@ -150,7 +143,7 @@ static void expect_payload(struct source *source, struct lane *lane, const struc
 {
     struct payload payload;
     (void)lane;
-    if (value->type != RESP_STRING || value->text.len != source->load->options->payload ||
+    if (value->type != RESP_STRING || value->text.len != source->options->payload ||
         !payload_read(value->text, &payload))
         die("get: a value that was not set, or none");
 }
@@ -172,8 +165,34 @@ static void set_all(const struct options *options)
     all.connections = 1;
     all.pipeline = 100;
     all.rate = 0;
-    load_init(&load, &all, "get's values");
+    load_init(&load, &all, "values");
     run_plainly(&source, &load, &verbs);
+}
+
+void work_set(struct load *load)
+{
+    static const struct source_verbs verbs = {.add = add_set, .on_value = expect_ok};
+    static struct source source;
+    set_all(load->options);
+    run_plainly(&source, load, &verbs);
+}
+
+/* Writers of other keys, as many again, who send when their reply is in. They and the readers are
+ * one process: what two of them would cost each other is not the server's. */
+static void start_writers(struct load *load)
+{
+    static const struct source_verbs verbs = {
+        .add = add_set, .on_value = expect_ok, .uncounted = true};
+    static struct source source;
+    static struct options options;
+    options = *load->options;
+    options.connections = options.writers;
+    options.base = options.base + options.keys;
+    options.rate = 0;
+    options.pipeline = 1;
+    set_all(&options);
+    source_open_beside(&source, load, &options, &verbs);
+    source_start(&source);
 }
 
 void work_get(struct load *load)
@@ -181,6 +200,17 @@ void work_get(struct load *load)
     static const struct source_verbs verbs = {.add = add_get, .on_value = expect_payload};
     static struct source source;
     set_all(load->options);
+    if (load->options->writers > 0)
+        start_writers(load);
+    run_plainly(&source, load, &verbs);
+}
+
+void work_set_each(struct load *load)
+{
+    static const struct source_verbs verbs = {.add = add_each, .on_value = expect_ok};
+    static struct source source;
+    if (load->options->operations != load->options->keys)
+        die("set-each wants as many --operations as --keys");
     run_plainly(&source, load, &verbs);
 }
 

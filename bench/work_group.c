@@ -136,7 +136,7 @@ static void start_consumers(struct group *group)
 
 void work_group(struct load *load)
 {
-    static const struct source_verbs verbs = {.add = add_xadd, .readers_count = true};
+    static const struct source_verbs verbs = {.add = add_xadd, .uncounted = true};
     static struct group group;
     resp_call((uint16_t)load->options->port, NULL, "XGROUP CREATE feed group 0 MKSTREAM");
     load->fanout = 1;

@@ -72,7 +72,7 @@ void work_nats_tail(struct load *load)
     static const struct source_verbs verbs = {.add = nats_lane_add,
                                               .on_open = nats_lane_open,
                                               .on_bytes = nats_lane_on_bytes,
-                                              .readers_count = true};
+                                              .uncounted = true};
     static struct readers readers = {.copies = 1};
     if (nats_prepare(port_of(load)) != 0)
         die("nats-tail wants an empty stream");
@@ -166,7 +166,7 @@ void work_nats_rooms(struct load *load)
                                               .on_open = open_publisher,
                                               .on_bytes = nats_lane_on_bytes,
                                               .before_flush = add_ping,
-                                              .readers_count = true};
+                                              .uncounted = true};
     static struct rooms rooms;
     const struct options *options = load->options;
     if (options->readers % options->keys != 0)

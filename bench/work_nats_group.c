@@ -121,7 +121,7 @@ void work_nats_group(struct load *load)
     static const struct source_verbs verbs = {.add = nats_lane_add,
                                               .on_open = nats_lane_open,
                                               .on_bytes = nats_lane_on_bytes,
-                                              .readers_count = true};
+                                              .uncounted = true};
     static struct group group;
     nats_prepare((uint16_t)load->options->port);
     create_consumer(load);

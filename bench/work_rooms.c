@@ -126,7 +126,7 @@ static void add_patterns(struct load *load)
 void work_rooms(struct load *load)
 {
     static const struct source_verbs verbs = {
-        .add = publish_to_one, .on_value = expect_receivers, .readers_count = true};
+        .add = publish_to_one, .on_value = expect_receivers, .uncounted = true};
     static struct readers readers;
     load->fanout = members_of(load);
     readers.copies = load->options->keys == 1;

@@ -44,7 +44,7 @@ static void on_reply(struct resp *resp)
 
 void work_tail(struct load *load)
 {
-    static const struct source_verbs verbs = {.add = add_xadd, .readers_count = true};
+    static const struct source_verbs verbs = {.add = add_xadd, .uncounted = true};
     static struct readers readers = {.copies = 1};
     if (resp_call((uint16_t)load->options->port, NULL, "XLEN feed") != 0)
         die("tail wants an empty feed");

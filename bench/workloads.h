@@ -9,11 +9,12 @@
 
 /*  function     name           operation                                              options */
 #define WORKLOAD_TABLE(X)                                                                          \
-    X(append, "append", "XADD key * of a payload, until acknowledged", "keys")                     \
+    X(append, "append", "XADD key * of a payload, until acknowledged", "keys, base")               \
     X(fill, "fill", "XADD with the ids 1-1, 2-1, ... for range, replay, pending",                  \
       "keys, operations; connections 1")                                                           \
-    X(set, "set", "SET", "keys")                                                                   \
-    X(get, "get", "GET of what is there", "keys")                                                  \
+    X(set, "set", "SET of what is there", "keys, base")                                            \
+    X(get, "get", "GET of what is there", "keys, base, writers")                                   \
+    X(set_each, "set-each", "SET of each of the keys, once", "keys, base, operations")             \
     X(zipf, "zipf", "GET by Zipf's law, and SET where there is nothing", "keys; rate 0")           \
     X(range, "range", "XRANGE from a random id of what fill wrote", "keys, entries, count")        \
     X(replay, "replay", "XRANGE after XRANGE from the first entry to the last, again and again",   \

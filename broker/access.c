@@ -171,18 +171,18 @@ static bool name_fits(struct session *session, struct bytes key)
 static void count_read(struct session *session, unsigned db, struct bytes key,
                        const struct object *object)
 {
-    keyspace_count(&session->broker->keyspace, db, key, object);
+    if (!(session->command->flags & COMMAND_UNCOUNTED))
+        keyspace_count(&session->broker->keyspace, db, key, object);
     if (object_type(object) == OBJECT_NONE && !(session->command->flags & COMMAND_UNNOTICED))
         keyspace_event(session, EVENT_MISS, "keymiss", db, key);
 }
 
-/* False: replied that the key's range is full. */
-static bool has_room(struct session *session, unsigned db, struct bytes key)
+bool access_has_room(struct session *session, unsigned db, struct bytes key)
 {
-    if (!(session->command->flags & COMMAND_DENYOOM) ||
+    if (transaction_runs(session) ||
         !eviction_full(session->broker, keyspace_range(&session->broker->keyspace, db, key)))
         return true;
-    reply_error(&session->reply, "OOM command not allowed when used memory > 'maxmemory'.");
+    session_out_of_memory(session);
     return false;
 }
 
@@ -195,8 +195,9 @@ static enum access wait_for_key(struct session *session, unsigned db, struct byt
     return ACCESS_WAIT;
 }
 
-enum access access_key_in(struct session *session, unsigned db, struct bytes key,
-                          struct object **out)
+/* `reads`: what is found is told, and so counts as a hit or a miss. */
+static enum access find_key(struct session *session, unsigned db, struct bytes key, bool reads,
+                            struct object **out)
 {
     struct broker *broker = session->broker;
     struct keyspace *keyspace = &broker->keyspace;
@@ -211,15 +212,27 @@ enum access access_key_in(struct session *session, unsigned db, struct bytes key
     }
     *out = expiry_see(session, db, key, *out);
     if ((*out)->in_memory) {
-        if (!has_room(session, db, key))
+        if ((session->command->flags & COMMAND_DENYOOM) && !access_has_room(session, db, key))
             return ACCESS_FAILED;
+        keyspace->memory.now_ms = broker_now_ms(broker);
         if (!session->no_touch && !(session->command->flags & COMMAND_NO_TOUCH))
-            keyspace_used(keyspace, *out, broker_now_ms(broker));
+            keyspace_used(keyspace, *out);
     }
-    if (!(session->command->flags & COMMAND_WRITE))
+    if (reads)
         count_read(session, db, key, *out);
     session_gate(session, keyspace_gate(keyspace, db, *out));
     return ACCESS_READY;
+}
+
+static bool reads(const struct session *session)
+{
+    return !(session->command->flags & COMMAND_WRITE);
+}
+
+enum access access_key_in(struct session *session, unsigned db, struct bytes key,
+                          struct object **out)
+{
+    return find_key(session, db, key, reads(session), out);
 }
 
 enum access access_key(struct session *session, struct bytes key, struct object **out)
@@ -227,11 +240,16 @@ enum access access_key(struct session *session, struct bytes key, struct object 
     return access_key_in(session, session->db, key, out);
 }
 
-static enum access access_typed(struct session *session, struct bytes key, enum object_type wanted,
-                                struct object **out)
+enum access access_key_read(struct session *session, struct bytes key, struct object **out)
+{
+    return find_key(session, session->db, key, true, out);
+}
+
+static enum access typed(struct session *session, struct bytes key, enum object_type wanted,
+                         bool counts, struct object **out)
 {
     struct object *object;
-    enum access access = access_key(session, key, &object);
+    enum access access = find_key(session, session->db, key, counts, &object);
     if (access != ACCESS_READY)
         return access;
     enum object_type type = object_type(object);
@@ -245,18 +263,23 @@ static enum access access_typed(struct session *session, struct bytes key, enum 
 
 enum access access_string(struct session *session, struct bytes key, struct object **out)
 {
-    return access_typed(session, key, OBJECT_STRING, out);
+    return typed(session, key, OBJECT_STRING, reads(session), out);
+}
+
+enum access access_string_read(struct session *session, struct bytes key, struct object **out)
+{
+    return typed(session, key, OBJECT_STRING, true, out);
 }
 
 enum access access_hash(struct session *session, struct bytes key, struct object **out)
 {
-    return access_typed(session, key, OBJECT_HASH, out);
+    return typed(session, key, OBJECT_HASH, reads(session), out);
 }
 
 enum access access_feed(struct session *session, struct bytes key, struct object **out)
 {
     struct object *object;
-    enum access access = access_typed(session, key, OBJECT_FEED, &object);
+    enum access access = typed(session, key, OBJECT_FEED, reads(session), &object);
     if (access != ACCESS_READY)
         return access;
     if (object->in_memory && (session->command->flags & COMMAND_WRITE)) {
@@ -297,25 +320,23 @@ enum access access_groups(struct session *session, struct bytes key, struct obje
     return ACCESS_WAIT;
 }
 
-/* Has those of `keys`, `step` apart, read that are not in memory. */
-static enum access fetch_missing(struct session *session, const struct bytes *keys, size_t count,
-                                 size_t step)
+/* Has the key's object read if it is not in memory, with others, `most` of them, by *job. */
+static void want_key(struct session *session, struct read_job **job, size_t most, unsigned db,
+                     struct bytes key)
 {
-    struct read_job *job = NULL;
-    for (size_t i = 0; i < count; i++) {
-        struct bytes key = keys[i * step];
-        struct object *object;
-        if (key.len > KEY_NAME_MAX)
-            continue;
-        enum err err = keyspace_find(&session->broker->keyspace, session->db, key, &object);
-        if (err == ERR_OK)
-            continue;
-        if (job == NULL) {
-            job = mem_zalloc(sizeof(*job));
-            job->keys = mem_alloc((count - i) * sizeof(*job->keys));
-        }
-        add_key(job, session, session->db, key); /* its reader meets the error again, and tells */
+    struct object *object;
+    if (key.len > KEY_NAME_MAX ||
+        keyspace_find(&session->broker->keyspace, db, key, &object) == ERR_OK)
+        return;
+    if (*job == NULL) {
+        *job = mem_zalloc(sizeof(**job));
+        (*job)->keys = mem_alloc(most * sizeof(*(*job)->keys));
     }
+    add_key(*job, session, db, key); /* its reader meets the error again, and tells */
+}
+
+static enum access read_wanted(struct session *session, struct read_job *job)
+{
     if (job == NULL)
         return ACCESS_READY;
     start_job(session, job);
@@ -324,18 +345,24 @@ static enum access fetch_missing(struct session *session, const struct bytes *ke
 
 enum access access_keys(struct session *session, size_t first, size_t count, size_t step)
 {
+    struct read_job *job = NULL;
     if (read_failed(session))
         return ACCESS_FAILED;
     for (size_t i = 0; i < count; i++) {
         if (!name_fits(session, session->argv[first + i * step]))
             return ACCESS_FAILED;
     }
-    return fetch_missing(session, session->argv + first, count, step);
+    for (size_t i = 0; i < count; i++)
+        want_key(session, &job, count - i, session->db, session->argv[first + i * step]);
+    return read_wanted(session, job);
 }
 
-enum access access_names(struct session *session, const struct bytes *keys, size_t count)
+enum access access_names(struct session *session, const struct key_name *keys, size_t count)
 {
+    struct read_job *job = NULL;
     if (read_failed(session))
         return ACCESS_FAILED;
-    return fetch_missing(session, keys, count, 1);
+    for (size_t i = 0; i < count; i++)
+        want_key(session, &job, count - i, keys[i].db, keys[i].name);
+    return read_wanted(session, job);
 }

@@ -26,11 +26,18 @@ static inline enum flow access_flow(enum access access)
 
 /* The object of `key` in the selected database; of type OBJECT_NONE when the key does not exist. A
  * key whose time has come is deleted first. Gates the reply by the key's last change. Fails with
- * OOM where the command would add to a memory range that is full and lets no key go. */
+ * OOM where the command would add to a memory range that is full and lets no key go, but not in
+ * EXEC, which has asked before (transaction_out_of_memory). */
 MUST_CHECK enum access access_key(struct session *session, struct bytes key, struct object **out);
 /* The same in database `db`. */
 MUST_CHECK enum access access_key_in(struct session *session, unsigned db, struct bytes key,
                                      struct object **out);
+/* The same for commands that write and tell what they find: it counts as a read all the same, as a
+ * hit or as a miss. */
+MUST_CHECK enum access access_key_read(struct session *session, struct bytes key,
+                                       struct object **out);
+MUST_CHECK enum access access_string_read(struct session *session, struct bytes key,
+                                          struct object **out);
 /* The same for a key that is a string, or a hash, or nothing. Fails with WRONGTYPE. */
 MUST_CHECK enum access access_string(struct session *session, struct bytes key,
                                      struct object **out);
@@ -38,6 +45,9 @@ MUST_CHECK enum access access_hash(struct session *session, struct bytes key, st
 /* The same for a feed. A command that writes also fails where no feed may be made, in a memory
  * range. */
 MUST_CHECK enum access access_feed(struct session *session, struct bytes key, struct object **out);
+
+/* For a command that moves something to `key`. False: replied with OOM, as for those that add. */
+bool access_has_room(struct session *session, unsigned db, struct bytes key);
 
 /* The error reply for a feed that would have to live in a memory range. */
 void access_no_feed(struct session *session);
@@ -51,9 +61,13 @@ MUST_CHECK enum access access_groups(struct session *session, struct bytes key,
 MUST_CHECK enum access access_keys(struct session *session, size_t first, size_t count,
                                    size_t step);
 
-/* The same for `keys`, which need not be arguments and may be too long for keys: then nothing is
- * done about them. */
-MUST_CHECK enum access access_names(struct session *session, const struct bytes *keys,
+/* The same for `keys` of any databases, which need not be arguments and may be too long for keys:
+ * then nothing is done about them. */
+struct key_name {
+    unsigned db;
+    struct bytes name;
+};
+MUST_CHECK enum access access_names(struct session *session, const struct key_name *keys,
                                     size_t count);
 
 /* A cursor went cold: `fetch` (in the command's work, planned) is given to a reader. */

@@ -40,6 +40,8 @@ static enum err set_id(const struct applying_group *applying)
 {
     struct decoder data = applying->data;
     struct group_state *state = group_state(applying->group);
+    if (id_less(applying->op->id, state->last_id))
+        groups_set_back(applying->feed->groups, applying->op->id);
     state->last_id = applying->op->id;
     state->entries_read = decoder_varint(&data) - 1;
     return data.failed ? ERR_CORRUPT : ERR_OK;
@@ -109,6 +111,8 @@ static enum err assign(const struct applying_group *applying, const struct group
             item.delivered_ms = change.delivered_ms;
             item.deliveries = change.deliveries;
             applying->group->backdated += item.delivered_ms < head->now_ms;
+            if (change.consumer == 0) /* FORCE */
+                groups_set_back(applying->feed->groups, item.id);
         }
         group_assign(applying->group, &item, change.consumer);
     }

@@ -54,6 +54,10 @@ bool broker_stalled(const struct broker *broker);
 /* CLIENT PAUSE holds this command up; `write` says whether it may change data. */
 bool broker_paused(const struct broker *broker, bool write);
 
+/* The command line would add to a key of a memory range that is full and lets no key go. */
+bool broker_out_of_memory(struct broker *broker, unsigned db, const struct command_row *row,
+                          const struct bytes *argv, size_t argc);
+
 /* The session's command waits until the broker is neither stalled nor, for it, paused;
  * session_resume is called then. The session's wait_link is free for a list of those who wait; it
  * leaves that list by itself when it goes away. */
@@ -75,13 +79,13 @@ bool broker_prefetch_pays(const struct broker *broker);
 void broker_after_command(struct broker *broker, struct session *session);
 
 /* Called when a command waits. */
-void broker_command_waits(struct broker *broker, struct session *session);
+void broker_command_waits(struct session *session);
 
 /* The session leaves all rooms, ends its transaction and tracks no keys: its connection is gone, or
  * it was RESET. */
 void broker_forget(struct broker *broker, struct session *session);
 /* Ends the session's transaction, if it has one, without running it; it watches no key any more. */
-void broker_discard(struct broker *broker, struct session *session);
+void broker_discard(struct session *session);
 /* A session is closed for its output; `lost` messages of it were not sent whole. */
 void broker_count_output_limit(struct broker *broker, uint64_t lost);
 

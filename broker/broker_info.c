@@ -68,6 +68,7 @@ void broker_info(struct broker *broker, struct broker_info *out)
     out->changes_since_fold = stats.lsn - stats.fold_lsn;
     out->dirty_bytes = stats.dirty_bytes + stats.sealed_bytes;
     out->resident_bytes = broker->keyspace.table.clean_bytes;
+    out->memory_bytes = memory_bytes(&broker->keyspace.memory);
     out->resident_objects = broker->keyspace.table.map.count;
     out->disk_bytes = stats.ranges.disk_bytes;
     out->cache_bytes = stats.ranges.cache_bytes;

@@ -12,6 +12,7 @@
 #define FEEDS_PER_TURN   64
 #define ENTRIES_PER_TURN 512
 #define BYTES_PER_TURN   ((size_t)1 << 20)
+#define GROUPS_PER_TURN  256
 
 /* After a read that failed. */
 #define RETRY_US 1000000
@@ -37,7 +38,7 @@ void caretaker_deinit(struct caretaker *caretaker)
     if (caretaker->errand != NULL)
         caretaker->errand->caretaker = NULL;
     buf_deinit(&caretaker->key);
-    retention_reset(&caretaker->retention);
+    retention_deinit(&caretaker->retention);
 }
 
 /* ---- errands ---- */
@@ -300,11 +301,13 @@ static bool work_some(struct caretaker *caretaker)
 
 bool caretaker_work(struct caretaker *caretaker)
 {
+    retention_forget_dropped(&caretaker->retention);
     if (is_held_up(caretaker) || clock_mono_us() < caretaker->retry_us)
         return false;
     caretaker->retry_us = 0;
     caretaker->entries_left = ENTRIES_PER_TURN;
     caretaker->bytes_left = BYTES_PER_TURN;
+    caretaker->groups_left = GROUPS_PER_TURN;
     bool more = work_some(caretaker);
     blocking_serve(caretaker->broker);
     return more;

@@ -26,6 +26,7 @@ struct caretaker {
     uint64_t retry_us;     /* after a failed read: not before; clock_mono_us */
     unsigned entries_left; /* of this turn's piece of work */
     size_t bytes_left;
+    unsigned groups_left;
 };
 
 void caretaker_init(struct caretaker *caretaker, struct broker *broker);

@@ -470,7 +470,7 @@ const struct command_row client_subcommands[] = {
         "Whether this client may be closed for lack of memory"),
     ROW("no-touch", client_no_touch_command, 3, USER, "7.2.0", "O(1)",
         "Whether this client's commands count as use of keys"),
-    ROW("pause", client_pause_command, -3, ADMIN, "3.0.0", "O(1)",
+    ROW("pause", client_pause_command, -3, ADMIN, "2.9.50", "O(1)",
         "Holds up commands, or those that write, for a time"),
     ROW("reply", client_reply_command, 3, USER, "3.2.0", "O(1)", "Whether commands are replied to"),
     ROW("setinfo", client_setinfo_command, 4, USER, "7.2.0", "O(1)",

@@ -46,6 +46,7 @@ enum command_flag {
     COMMAND_EXECUTES = 1 << 17,   /* EXEC: may change data when what is queued may */
     COMMAND_DENYOOM = 1 << 18,    /* adds to keys: refused where a memory range is full */
     COMMAND_NO_TOUCH = 1 << 19,   /* does not make a key used */
+    COMMAND_UNCOUNTED = 1 << 20,  /* what it finds is neither a hit nor a miss */
 };
 
 struct command_row {
@@ -76,6 +77,12 @@ extern const struct command_row transaction_commands[];
 
 /* All commands, numbered from 0 (subcommands are in their containers); NULL past the last. */
 const struct command_row *command_at(size_t index);
+
+/* Whether a line of `argc` words, the name among them, is neither too short nor too long. */
+static inline bool command_arity_fits(const struct command_row *row, size_t argc)
+{
+    return row->arity >= 0 ? argc == (size_t)row->arity : argc >= (size_t)-row->arity;
+}
 
 /* NULL when there is none. Any case. */
 const struct command_row *command_find(struct bytes name);

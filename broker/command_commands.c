@@ -168,11 +168,6 @@ static enum flow command_list_command(struct session *session)
     return FLOW_DONE;
 }
 
-static bool arity_fits(const struct command_row *row, size_t argc)
-{
-    return row->arity >= 0 ? argc == (size_t)row->arity : argc >= (size_t)-row->arity;
-}
-
 static enum flow command_getkeys_command(struct session *session)
 {
     struct bytes *argv = session->argv + 2;
@@ -185,11 +180,11 @@ static enum flow command_getkeys_command(struct session *session)
         reply_error(&session->reply, "ERR Invalid command specified");
         return FLOW_DONE;
     }
-    if (row->first_key == 0 && (row->flags & COMMAND_MOVABLE_KEYS) == 0) {
+    if (!command_has_keys(row)) {
         reply_error(&session->reply, "ERR The command has no key arguments");
         return FLOW_DONE;
     }
-    if (!arity_fits(row, argc)) {
+    if (!command_arity_fits(row, argc)) {
         reply_error(&session->reply, "ERR Invalid number of arguments specified for command");
         return FLOW_DONE;
     }

@@ -1,10 +1,12 @@
 #include "broker/command_describe.h"
 
 #include "base/check.h"
+#include "broker/command_facts.h"
 #include "broker/session.h"
 
-/* Room for "container|subcommand". */
+/* Room for "container|subcommand", and for a word of command_facts. */
 #define FULL_NAME_MAX 64
+#define WORD_MAX      64
 
 /* Redis's words for flags, in its order. */
 static const struct {
@@ -46,7 +48,7 @@ static const struct {
     {"hyperloglog", "hyperloglog"},
     {"geo", "geo"},
     {"stream", "stream"},
-    {"pubsub", "pubsub"},
+    {"pubsub", NULL},
     {"admin", NULL},
     {"fast", NULL},
     {"slow", NULL},
@@ -63,11 +65,13 @@ static const struct {
     const char *command;
     const char *category;
 } further_categories[] = {
-    {"flushall", "dangerous"}, {"flushall", "keyspace"}, {"flushdb", "dangerous"},
-    {"flushdb", "keyspace"},   {"swapdb", "dangerous"},  {"swapdb", "keyspace"},
-    {"keys", "dangerous"},     {"sort", "dangerous"},    {"sort_ro", "dangerous"},
-    {"info", "dangerous"},     {"dbsize", "keyspace"},   {"command", "connection"},
-    {"wait", "connection"},
+    {"flushall", "dangerous"},   {"flushall", "keyspace"},  {"flushdb", "dangerous"},
+    {"flushdb", "keyspace"},     {"swapdb", "dangerous"},   {"swapdb", "keyspace"},
+    {"keys", "dangerous"},       {"restore", "dangerous"},  {"info", "dangerous"},
+    {"lastsave", "admin"},       {"lastsave", "dangerous"}, {"role", "admin"},
+    {"role", "dangerous"},       {"dbsize", "keyspace"},    {"command", "connection"},
+    {"wait", "connection"},      {"asking", "connection"},  {"readonly", "connection"},
+    {"readwrite", "connection"},
 };
 
 static bool is_further_category(struct command_ref ref, const char *category)
@@ -137,6 +141,25 @@ static void describe_flags(struct reply *reply, unsigned flags)
     }
 }
 
+/* What is separated by blanks, each written by `write`. */
+static void describe_words(struct reply *reply, const char *words,
+                           void (*write)(struct reply *reply, const char *word))
+{
+    size_t count = 1;
+    for (const char *at = words; *at != '\0'; at++)
+        count += *at == ' ';
+    reply_set(reply, count);
+    while (count-- > 0) {
+        char word[WORD_MAX];
+        size_t len = strcspn(words, " ");
+        CHECK(len < sizeof word);
+        memcpy(word, words, len);
+        word[len] = '\0';
+        write(reply, word);
+        words += len + 1;
+    }
+}
+
 static void describe_categories(struct reply *reply, struct command_ref ref)
 {
     char word[32] = "@";
@@ -178,14 +201,14 @@ static void describe_search(struct reply *reply, const struct command_row *row)
     reply_map(reply, 2);
     reply_bulk_string(reply, "keyword");
     reply_bulk_string(reply, "STREAMS");
-    describe_pair(reply, "startfrom", 1);
+    describe_pair(reply, "startfrom", -row->arity - 3); /* before STREAMS, a key and an id */
 }
 
 /* Which arguments from there on are keys; the last one counts from the first, or from the end. */
-static void describe_keys_found(struct reply *reply, const struct command_row *row)
+static void describe_keys_found(struct reply *reply, const struct command_row *row, int last_key)
 {
     bool movable = row->first_key == 0;
-    int last = row->last_key > 0 ? row->last_key - row->first_key : row->last_key;
+    int last = last_key > 0 ? last_key - row->first_key : last_key;
 
     reply_bulk_string(reply, "find_keys");
     reply_map(reply, 2);
@@ -198,25 +221,43 @@ static void describe_keys_found(struct reply *reply, const struct command_row *r
     describe_pair(reply, "limit", movable ? 2 : 0); /* keys are the first 1/limit of the rest */
 }
 
-static void describe_key_specs(struct reply *reply, const struct command_row *row)
+/* Some of its keys, from the first of the row on to `last_key`, and how they are used. */
+static void describe_key_spec(struct reply *reply, const struct command_row *row, int last_key,
+                              const char *words)
+{
+    reply_map(reply, 3);
+    reply_bulk_string(reply, "flags");
+    describe_words(reply, words, reply_status);
+    describe_search(reply, row);
+    describe_keys_found(reply, row, last_key);
+}
+
+static const char *key_words(const struct command_row *row, const struct command_facts *facts)
+{
+    if (facts != NULL && facts->keys[0] != NULL)
+        return facts->keys[0];
+    if (row->flags & COMMAND_PUBSUB) /* a channel, which a cluster finds like a key */
+        return "not_key";
+    return row->flags & COMMAND_WRITE ? "RW update" : "RO access";
+}
+
+static void describe_key_specs(struct reply *reply, const struct command_row *row,
+                               const struct command_facts *facts)
 {
     if (row->first_key == 0 && (row->flags & COMMAND_MOVABLE_KEYS) == 0) {
         reply_set(reply, 0);
         return;
     }
-    reply_set(reply, 1);
-    reply_map(reply, 3);
-    reply_bulk_string(reply, "flags");
-    if (row->flags & COMMAND_PUBSUB) { /* a channel, which a cluster finds like a key */
+    if (facts == NULL || facts->keys[1] == NULL) {
         reply_set(reply, 1);
-        reply_status(reply, "not_key");
-    } else {
-        reply_set(reply, 2);
-        reply_status(reply, row->flags & COMMAND_WRITE ? "RW" : "RO");
-        reply_status(reply, row->flags & COMMAND_WRITE ? "update" : "access");
+        describe_key_spec(reply, row, row->last_key, key_words(row, facts));
+        return;
     }
-    describe_search(reply, row);
-    describe_keys_found(reply, row);
+    struct command_row second = *row;
+    second.first_key = row->last_key;
+    reply_set(reply, 2);
+    describe_key_spec(reply, row, row->first_key, facts->keys[0]);
+    describe_key_spec(reply, &second, second.first_key, facts->keys[1]);
 }
 
 static size_t count_rows(const struct command_row *rows)
@@ -232,17 +273,23 @@ static size_t count_rows(const struct command_row *rows)
 static void describe_one(struct reply *reply, struct command_ref ref)
 {
     const struct command_row *row = ref.row;
+    char name[FULL_NAME_MAX];
 
+    command_full_name(ref.container, row, name, sizeof name);
+    const struct command_facts *facts = command_facts_of(name);
     reply_array(reply, 10);
-    command_describe_name(reply, ref);
+    reply_bulk_string(reply, name);
     reply_integer(reply, row->arity);
     describe_flags(reply, row->flags);
     reply_integer(reply, row->first_key);
     reply_integer(reply, row->last_key);
     reply_integer(reply, row->key_step);
     describe_categories(reply, ref);
-    reply_set(reply, 0); /* tips */
-    describe_key_specs(reply, row);
+    if (facts != NULL && facts->tips != NULL)
+        describe_words(reply, facts->tips, reply_bulk_string);
+    else
+        reply_set(reply, 0);
+    describe_key_specs(reply, row, facts);
 }
 
 void command_describe(struct reply *reply, struct command_ref ref)

@@ -20,14 +20,22 @@ static struct key_span movable_keys(const struct bytes *argv, size_t argc)
     return (struct key_span){0, 0, 1};
 }
 
+bool command_has_keys(const struct command_row *row)
+{
+    return row->flags & COMMAND_MOVABLE_KEYS ||
+           (row->first_key > 0 && !(row->flags & COMMAND_PUBSUB));
+}
+
 struct key_span command_keys(const struct command_row *row, const struct bytes *argv, size_t argc)
 {
+    if (!command_has_keys(row))
+        return (struct key_span){0, 0, 1};
     if (row->flags & COMMAND_MOVABLE_KEYS)
         return movable_keys(argv, argc);
     size_t first = (size_t)row->first_key;
     size_t last = row->last_key >= 0 ? (size_t)row->last_key : argc - (size_t)-row->last_key;
     size_t step = row->key_step > 0 ? (size_t)row->key_step : 1;
-    if (first == 0 || first >= argc || last >= argc || last < first)
+    if (first >= argc || last >= argc || last < first)
         return (struct key_span){0, 0, 1};
     return (struct key_span){first, (last - first) / step + 1, step};
 }

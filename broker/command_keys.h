@@ -9,6 +9,9 @@ struct key_span {
     size_t first, count, step;
 };
 
+/* Whether its lines have keys. Channels that a cluster finds like keys (SPUBLISH) are none. */
+bool command_has_keys(const struct command_row *row);
+
 /* By the row alone; a count of 0 when there are none, or the line is not well formed. */
 struct key_span command_keys(const struct command_row *row, const struct bytes *argv, size_t argc);
 

@@ -183,20 +183,20 @@ static enum access find_keys(struct session *session, const struct copy_args *ar
 {
     enum access access = access_key_in(session, args->db, session->argv[2], target);
     if (access == ACCESS_READY)
-        access = access_key(session, session->argv[1], source);
+        access = access_key_read(session, session->argv[1], source);
     if (access == ACCESS_READY && object_feed(*source) != NULL)
         access = access_groups(session, session->argv[1], source);
     if (access != ACCESS_READY)
         return access;
-    if (object_type(*source) == OBJECT_NONE)
-        keyspace_event(session, EVENT_MISS, "keymiss", session->db, session->argv[1]);
     if (object_type(*source) == OBJECT_NONE ||
         (object_type(*target) != OBJECT_NONE && !args->replace)) {
         reply_integer(&session->reply, 0);
         *source = NULL;
         return ACCESS_READY;
     }
-    if (object_feed(*source) == NULL || !(*target)->in_memory)
+    const struct key_range *range =
+        keyspace_range(&session->broker->keyspace, args->db, session->argv[2]);
+    if (object_feed(*source) == NULL || range->store == STORE_DURABLE)
         return ACCESS_READY;
     access_no_feed(session);
     return ACCESS_FAILED;

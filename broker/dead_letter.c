@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "broker/blocking.h"
 #include "broker/broker_internal.h"
+#include "broker/group_log.h"
 #include "storage/upkeep.h"
 
 /* What one command collects: with it, and an entry more, a record that is full stays below what a
@@ -36,7 +37,7 @@ enum access dead_letters_access(struct session *session, const struct feed *feed
     struct object *target;
     if (policy == NULL || policy->deadletter.len == 0)
         return ACCESS_READY;
-    return access_feed(session, policy->deadletter, &target);
+    return access_key(session, policy->deadletter, &target);
 }
 
 /* Past a RESP line: "*2\r\n". */
@@ -88,6 +89,13 @@ static void compose(const struct group_place *place, const struct pending *item,
     buf_add_bytes(out, own);
 }
 
+/* Whether the key is a feed, or can become one. */
+static bool takes_letters(const struct object *target)
+{
+    enum object_type type = object_type(target);
+    return type == OBJECT_FEED || (type == OBJECT_NONE && !target->in_memory);
+}
+
 /* The next id of the dead-letter feed. False: it has none left. */
 static bool next_id(struct session *session, const struct feed *feed, struct id *out)
 {
@@ -102,14 +110,14 @@ static bool next_id(struct session *session, const struct feed *feed, struct id 
     return true;
 }
 
-/* False: it has no id left. */
+/* False: the key holds something else, or has no id left. */
 static bool append(struct session *session, struct bytes key, struct object *target,
                    struct bytes fields)
 {
     struct keyspace *keyspace = &session->broker->keyspace;
     struct op op = {
         .kind = OP_APPEND, .db = session->db, .key = key, .object = target, .data = fields};
-    if (!next_id(session, object_feed(target), &op.id))
+    if (!takes_letters(target) || !next_id(session, object_feed(target), &op.id))
         return false;
     if (object_type(target) == OBJECT_NONE)
         op.number = keyspace_next_feed(keyspace);
@@ -121,9 +129,11 @@ static bool append(struct session *session, struct bytes key, struct object *tar
     return true;
 }
 
-static void append_all(struct session *session, const struct group_place *place,
+/* False: some found no place, and stay pending. */
+static bool append_all(struct session *session, const struct group_place *place,
                        struct dead_letters *dead, struct bytes key)
 {
+    bool all = true;
     struct object *target;
     struct decoder decoder = decoder_of(buf_bytes(&dead->entries));
     struct buf fields;
@@ -135,10 +145,13 @@ static void append_all(struct session *session, const struct group_place *place,
         struct bytes own = decoder_bytes(&decoder);
         fields.len = 0;
         compose(place, pending_set_find(&dead->items, id), own, &fields);
-        if (!append(session, key, target, buf_bytes(&fields)))
+        if (!append(session, key, target, buf_bytes(&fields))) {
             pending_set_remove(&dead->items, id);
+            all = false;
+        }
     }
     buf_deinit(&fields);
+    return all;
 }
 
 void dead_letters_write(struct session *session, const struct group_place *place,
@@ -147,7 +160,10 @@ void dead_letters_write(struct session *session, const struct group_place *place
     const struct policy *policy = upkeep_policy(feed_upkeep(object_feed(place->object)));
     if (pending_set_empty(&dead->items))
         return;
-    if (policy != NULL && policy->deadletter.len > 0)
-        append_all(session, place, dead, policy->deadletter);
+    bool all = policy == NULL || policy->deadletter.len == 0 ||
+               append_all(session, place, dead, policy->deadletter);
+    if (!all && !place->group->stuck)
+        group_log("dead letters stay pending", place->db, place->key, place->group);
+    place->group->stuck = !all;
     group_write_acks(session, place, &dead->items);
 }

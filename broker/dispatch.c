@@ -1,7 +1,8 @@
 /* dispatch: from arguments to a command's function, with Redis's checks in Redis's order:
- * known, number of arguments, authenticated, store in order, not in subscriber mode, not paused,
- * room in the log. Between MULTI and EXEC a command that passes is queued, and one that does not
- * spoils the transaction. */
+ * known, number of arguments, authenticated, room in memory ranges (for a transaction; for others
+ * broker/access.h sees to it), store in order, not in subscriber mode, not paused, room in the log.
+ * Between MULTI and EXEC a command that passes is queued, and one that does not spoils the
+ * transaction. */
 #include <ctype.h>
 #include <stdio.h>
 
@@ -48,6 +49,11 @@ void session_wrong_type(struct session *session)
 void session_not_integer(struct session *session)
 {
     reply_error(&session->reply, "ERR value is not an integer or out of range");
+}
+
+void session_out_of_memory(struct session *session)
+{
+    reply_error(&session->reply, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
 static int echo_len(struct bytes text, size_t max)
@@ -119,15 +125,6 @@ static bool find_command(struct session *session)
     return true;
 }
 
-static bool arity_fits(const struct session *session)
-{
-    int arity = session->command->arity;
-
-    if (arity < 0)
-        return session->argc >= (size_t)-arity;
-    return session->argc == (size_t)arity;
-}
-
 /* A rejected command was not run: nobody is told of it, and it is not counted. */
 static bool reject(struct session *session, const char *error)
 {
@@ -160,7 +157,7 @@ static bool writes(const struct session *session)
 
 static bool may_run(struct session *session)
 {
-    if (!arity_fits(session) || session->command->run == NULL) {
+    if (!command_arity_fits(session->command, session->argc) || session->command->run == NULL) {
         session_wrong_arity(session);
         session->command = NULL;
         return false;
@@ -169,6 +166,11 @@ static bool may_run(struct session *session)
         return reject(session, "NOAUTH Authentication required.");
     if (transaction_is_open(session) && (session->command->flags & COMMAND_NO_MULTI))
         return reject(session, "ERR Command not allowed inside a transaction");
+    if (transaction_is_open(session) && transaction_out_of_memory(session)) {
+        session_out_of_memory(session);
+        session->command = NULL;
+        return false;
+    }
     if (writes(session) && broker_failed(session->broker))
         return reject(session, "MISCONF Errors writing to the commit log. Commands that may change "
                                "data are refused until a restart; see INFO persistence.");
@@ -198,7 +200,7 @@ static void abort_transaction(struct session *session)
     reply_error(&session->reply, "EXECABORT Transaction discarded because of: %.*s", (int)len,
                 text);
     buf_deinit(&reason);
-    broker_discard(session->broker, session);
+    broker_discard(session);
 }
 
 /* Finds the command and sees whether it may run now. */

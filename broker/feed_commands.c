@@ -115,19 +115,31 @@ static void field_integer(struct reply *reply, const char *name, uint64_t value)
     reply_integer(reply, (int64_t)value);
 }
 
-static void reply_parked(struct reply *reply, const struct groups *groups)
+static bool is_parked(const struct group *group)
+{
+    return group->parked;
+}
+
+static bool is_stuck(const struct group *group)
+{
+    return group->stuck;
+}
+
+/* The names of the groups that are so. */
+static void reply_groups(struct reply *reply, const struct groups *groups,
+                         bool (*are_so)(const struct group *group))
 {
     uint32_t count = groups != NULL ? groups->roster.count : 0;
-    size_t parked = 0;
+    size_t told = 0;
     struct reply_deferred names = reply_deferred_begin(reply);
     for (uint32_t i = 0; i < count; i++) {
         const struct group *group = groups_nth(groups, i);
-        if (!group->parked)
+        if (!are_so(group))
             continue;
         reply_bulk(reply, group_name(group));
-        parked++;
+        told++;
     }
-    reply_deferred_end_array(reply, names, parked);
+    reply_deferred_end_array(reply, names, told);
 }
 
 /* FEED.INFO key */
@@ -145,13 +157,15 @@ static enum flow info_command(struct session *session)
     static const struct upkeep_row none;
     const struct upkeep_row *upkeep =
         feed_upkeep(feed) != NULL ? upkeep_row(feed_upkeep(feed)) : &none;
-    reply_map(&session->reply, 5);
+    reply_map(&session->reply, 6);
     field_integer(&session->reply, "length", feed_row(feed)->length);
     field_integer(&session->reply, "delayed", upkeep->delayed);
     field_integer(&session->reply, "bytes", upkeep->ledger != NULL ? upkeep->ledger->total : 0);
     field_integer(&session->reply, "next-upkeep", upkeep->alarm_ms);
     reply_bulk_string(&session->reply, "parked");
-    reply_parked(&session->reply, feed->groups);
+    reply_groups(&session->reply, feed->groups, is_parked);
+    reply_bulk_string(&session->reply, "stuck");
+    reply_groups(&session->reply, feed->groups, is_stuck);
     return FLOW_DONE;
 }
 

@@ -220,20 +220,31 @@ static void write_owner(struct session *session, const struct group_place *place
     pending_set_deinit(&given);
 }
 
+static void take_out(struct pending_set *from, const struct pending_set *these)
+{
+    struct pending_place place;
+    const struct pending *item = pending_set_seek(these, ID_MIN, &place);
+    for (; item != NULL; item = pending_set_next(these, &place))
+        pending_set_remove(from, item->id);
+}
+
+/* Dead letters leave; what finds no place as one is given back. */
 static enum flow write_all(struct nack_work *nack, const struct group_place *place,
                            const struct nack_args *args, bool dead)
 {
     struct session *session = nack->session;
     struct pending_set *found = &nack->lookup.found;
-    size_t count = dead ? pending_set_count(&nack->dead.items) + pending_set_count(&nack->gone)
-                        : pending_set_count(found);
+    size_t count = pending_set_count(found);
     if (dead) {
         dead_letters_write(session, place, &nack->dead);
         group_write_acks(session, place, &nack->gone);
+        take_out(found, &nack->dead.items);
+        take_out(found, &nack->gone);
     }
-    while (!dead && !pending_set_empty(found))
+    bool given = !pending_set_empty(found);
+    while (!pending_set_empty(found))
         write_owner(session, place, found, args);
-    if (!dead && count > 0) /* whoever claims may have them */
+    if (given) /* whoever claims may have them */
         blocking_signal_whole_line(session->broker, place->db, place->key,
                                    group_name(place->group));
     reply_integer(&session->reply, (int64_t)count);

@@ -4,6 +4,10 @@
 
 #include "broker/broker_internal.h"
 
+/* So many entries that are pending, but gone, leave with one command, whose record must be no
+ * larger; others stay for the next one. */
+#define GONE_MAX 10000
+
 void group_read_close(struct group_read *read)
 {
     if (read->reading_open)
@@ -83,10 +87,13 @@ static enum err claim_entry(struct group_read *read, struct group_stream *stream
     }
     if (err != ERR_OK)
         return err;
-    if (read->reading.count > 0 && dead_letter_due(feed, item->deliveries + 1)) {
+    bool added;
+    if (read->reading.count == 0 && stream->gone_count < GONE_MAX) {
+        *pending_set_put(&stream->gone, item->id, &added) = *item;
+        stream->gone_count++;
+    } else if (read->reading.count > 0 && dead_letter_due(feed, item->deliveries + 1)) {
         dead_letters_add(&stream->dead, item, buf_bytes(&read->reading.entries));
     } else if (read->reading.count > 0) {
-        bool added;
         size_t start = stream->claims.len;
         buf_add_bytes(&stream->claims, buf_bytes(&read->reading.entries));
         reading_tell_deliveries(&stream->claims, start, read->now_ms - item->delivered_ms,
@@ -107,11 +114,13 @@ static enum err claim_entry(struct group_read *read, struct group_stream *stream
 static enum err next_idle(struct group_read *read, struct group_stream *stream)
 {
     struct session *session = read->blocking.session;
-    if (!read->walk_open) {
-        pending_walk_begin(&read->walk, session, stream->group, ID_MIN, ID_MAX, false);
+    if (!stream->walked) {
         stream->oldest_ms = UINT64_MAX;
         stream->backdated = stream->group->backdated;
     }
+    stream->walked = true;
+    if (!read->walk_open)
+        pending_walk_begin(&read->walk, session, stream->group, stream->walk_from, ID_MAX, false);
     read->walk_open = true;
     enum err err = pending_walk_resume(&read->walk, session);
     while (err == ERR_OK && !read->has_item) {

@@ -1,10 +1,7 @@
 #include "broker/hold.h"
 
-#include "base/logger.h"
 #include "broker/caretaker_internal.h"
-
-/* Names in the log are cut after so many bytes. */
-#define LOGGED_NAME_MAX 128
+#include "broker/group_log.h"
 
 /* Lets go of the group that is being asked. */
 static void leave(struct hold *hold)
@@ -120,24 +117,10 @@ static enum err first_held(const struct looking *looking, struct hold *hold, str
     return err;
 }
 
-static void add_name(struct buf *out, const char *what, struct bytes name)
-{
-    bool cut = name.len > LOGGED_NAME_MAX;
-    buf_addf(out, " %s=", what);
-    buf_add_quoted(out, bytes_of(name.data, cut ? LOGGED_NAME_MAX : name.len));
-}
-
 static void park(const struct looking *looking, struct group *group, bool parked)
 {
-    if (parked && !group->parked) {
-        struct buf names;
-        buf_init(&names);
-        add_name(&names, "key", looking->key);
-        add_name(&names, "group", group_name(group));
-        LOG(LOG_WARNING, "group parked", "db=%u%.*s pending=%llu", looking->db, (int)names.len,
-            names.data, (unsigned long long)group_state(group)->pending);
-        buf_deinit(&names);
-    }
+    if (parked && !group->parked)
+        group_log("group parked", looking->db, looking->key, group);
     group->parked = parked;
 }
 
@@ -156,36 +139,36 @@ static enum err ask(const struct looking *looking, struct hold *hold, struct gro
     if (!late)
         hold->first = id_min(hold->first, held);
     leave(hold);
-    hold->asked++;
+    hold->asked = group->entry.number;
     return ERR_OK;
 }
 
-/* Begins with the first group, where others are there than were asked. */
+/* Begins with the first group, where those of another feed were asked. */
 static void begin_asking(struct hold *hold, struct groups *groups)
 {
-    const struct roster *roster = &groups->roster;
-    uint64_t newest = roster->count > 0 ? roster->by_number[roster->count - 1]->number : 0;
-    if (hold->groups == groups && hold->count == roster->count && hold->newest == newest)
+    if (hold->groups == groups)
         return;
     hold_reset(hold);
     hold->groups = groups;
     groups_ref(groups);
-    hold->count = roster->count;
-    hold->newest = newest;
+    groups->set_back = ID_MAX;
     hold->first = ID_MAX;
 }
 
-/* Groups may have been set back since they were asked. */
-static struct id first_of_all(const struct hold *hold)
+static enum look ask_all(const struct looking *looking, struct hold *hold)
 {
-    struct id first = hold->first;
-    for (uint32_t i = 0; i < hold->count; i++) {
-        struct group *group = groups_nth(hold->groups, i);
-        struct id next = group_state(group)->last_id;
-        if (!group->parked && id_next(&next))
-            first = id_min(first, next);
+    struct group *group;
+    while ((group = groups_after(hold->groups, hold->asked)) != NULL) {
+        if (looking->caretaker->groups_left == 0)
+            return LOOK_MORE;
+        looking->caretaker->groups_left--;
+        enum err err = ask(looking, hold, group);
+        if (err == ERR_COLD)
+            return read_rows(looking, hold);
+        if (err != ERR_OK)
+            return caretaker_failed(looking->caretaker, err);
     }
-    return first;
+    return LOOK_DONE;
 }
 
 enum look hold_find(const struct looking *looking, struct hold *hold, struct id *out)
@@ -194,18 +177,17 @@ enum look hold_find(const struct looking *looking, struct hold *hold, struct id 
     struct groups *groups = looking->feed->groups;
     if (err == ERR_COLD)
         return read_groups(looking);
-    if (err == ERR_OK && groups == NULL) {
+    if (err != ERR_OK)
+        return caretaker_failed(looking->caretaker, err);
+    if (groups == NULL) {
         *out = ID_MAX;
         return LOOK_DONE;
     }
-    if (err == ERR_OK)
-        begin_asking(hold, groups);
-    while (err == ERR_OK && hold->asked < hold->count)
-        err = ask(looking, hold, groups_nth(groups, hold->asked));
-    if (err == ERR_COLD)
-        return read_rows(looking, hold);
-    if (err == ERR_OK)
-        *out = first_of_all(hold);
-    hold_reset(hold);
-    return err == ERR_OK ? LOOK_DONE : caretaker_failed(looking->caretaker, err);
+    begin_asking(hold, groups);
+    enum look look = ask_all(looking, hold);
+    if (look == LOOK_DONE)
+        *out = id_min(hold->first, groups->set_back);
+    if (look == LOOK_DONE || look == LOOK_FAILED)
+        hold_reset(hold);
+    return look;
 }

@@ -17,14 +17,13 @@ enum look { LOOK_DONE, LOOK_MORE, LOOK_WAIT, LOOK_FAILED };
 
 struct looking;
 
-/* What is being found out, between turns. Groups are asked in the order of their names; answers
- * stay good while no group comes or goes, since what a group holds moves on. */
+/* What is being found out, between turns. Groups are asked in the order of their numbers, so new
+ * ones last. Answers stay good, since what a group holds moves on; where it goes back, the groups
+ * tell (groups_set_back). */
 struct hold {
     struct groups *groups; /* one reference; NULL: none were asked */
-    uint32_t count;        /* of them, and the newest one's number, when the first was asked */
-    uint64_t newest;
-    uint32_t asked;  /* so many have answered: */
-    struct id first; /* the first id that those hold */
+    uint64_t asked;        /* those up to this number have answered: */
+    struct id first;       /* the first id that they hold */
 
     struct group *group; /* the one being asked; one reference; NULL: none */
     bool in_pending;     /* `pending` is initialized */
@@ -36,7 +35,8 @@ struct hold {
 /* Forgets all answers. */
 void hold_reset(struct hold *hold);
 
-/* The first id that some group holds; ID_MAX: none does. */
+/* The first id that some group holds; ID_MAX: none does. It asks as many groups in one turn as the
+ * caretaker has left for it. */
 enum look hold_find(const struct looking *looking, struct hold *hold, struct id *out);
 
 #endif

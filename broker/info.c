@@ -153,7 +153,8 @@ static void section_memory(struct source *source, struct buf *out)
 {
     uint64_t resident = info_resident_set();
     uint64_t used = mem_used() > 0 ? mem_used() : resident;
-    uint64_t dataset = source->info.dirty_bytes + source->info.resident_bytes;
+    uint64_t dataset =
+        source->info.dirty_bytes + source->info.resident_bytes + source->info.memory_bytes;
     struct rusage usage = {0};
 
     getrusage(RUSAGE_SELF, &usage);
@@ -307,6 +308,7 @@ static void section_weir(struct source *source, struct buf *out)
     number(out, "dirty_bytes", info->dirty_bytes);
     number(out, "resident_bytes", info->resident_bytes);
     number(out, "resident_objects", info->resident_objects);
+    number(out, "memory_range_bytes", info->memory_bytes);
     number(out, "disk_bytes", info->disk_bytes);
     number(out, "block_cache_bytes", info->cache_bytes);
     number(out, "chunk_cache_bytes", info->chunk_cache_bytes);

@@ -43,6 +43,7 @@ struct broker_info {
     /* State. */
     uint64_t dirty_bytes;      /* changed since the last fold */
     uint64_t resident_bytes;   /* unchanged objects kept in memory */
+    uint64_t memory_bytes;     /* keys of memory ranges */
     uint64_t resident_objects; /* all objects in memory */
     uint64_t disk_bytes;       /* of ranges */
     uint64_t cache_bytes;      /* block cache in use */

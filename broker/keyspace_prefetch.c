@@ -15,12 +15,17 @@
 /* Of an entry that is appended: what is usually written, and the line after it. */
 #define ENTRY_BYTES (2 * CACHE_LINE)
 
+/* Of a name and of a value: as long as they usually are. */
+#define NAME_BYTES  (CACHE_LINE / 2)
+#define VALUE_BYTES (2 * CACHE_LINE)
+
 /* Keys of a store that a second level cache may well hold: a feed takes a kilobyte. */
 #define CACHED_KEYS 1000
 
 struct sought {
     const struct hmap *map;
     uint64_t hash;
+    size_t bytes; /* of its object, with a name */
 };
 
 /* Most of it will be written. */
@@ -30,18 +35,20 @@ static void prefetch(const void *data, size_t size)
         __builtin_prefetch((const char *)data + at, 1);
 }
 
-static const struct hmap *map_of(struct keyspace *keyspace, unsigned db, struct bytes key)
+static struct sought seek(struct keyspace *keyspace, unsigned db, uint64_t hash, struct bytes key)
 {
     const struct key_range *range = keyspace_range(keyspace, db, key);
-    return range->store == STORE_DURABLE ? &keyspace->table.map
-                                         : &keyspace->memory.ranges[range->id].map;
+    if (range->store == STORE_DURABLE)
+        return (struct sought){&keyspace->table.map, hash, sizeof(struct object) + NAME_BYTES};
+    return (struct sought){&keyspace->memory.ranges[range->id].map, hash,
+                           OBJECT_SMALL_BYTES + NAME_BYTES};
 }
 
 static void prefetch_object(const struct sought *sought)
 {
     const struct hmap_node *node = hmap_chain(sought->map, sought->hash);
     if (node != NULL)
-        prefetch(container_of(node, struct object, node), sizeof(struct object));
+        prefetch(container_of(node, struct object, node), sought->bytes);
 }
 
 static struct object *object_of(const struct sought *sought)
@@ -72,7 +79,7 @@ static const struct feed *prefetch_state(const struct sought *sought)
     if (feed != NULL)
         prefetch_feed(object, feed);
     else
-        prefetch(object_state(object)->value, CACHE_LINE);
+        prefetch(object_state(object)->value, VALUE_BYTES);
     return feed;
 }
 
@@ -109,8 +116,7 @@ void keyspace_prefetch(struct keyspace *keyspace, unsigned db, const struct byte
 
     CHECK(count <= LOOKAHEAD_MAX);
     for (unsigned i = 0; i < count; i++) {
-        sought[i] =
-            (struct sought){map_of(keyspace, db, keys[i]), object_hash(seed, space, keys[i])};
+        sought[i] = seek(keyspace, db, object_hash(seed, space, keys[i]), keys[i]);
         hmap_prefetch(sought[i].map, sought[i].hash);
     }
     for (unsigned i = 0; i < count; i++)

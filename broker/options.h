@@ -77,7 +77,7 @@ struct output_limits {
 
 /* The reasons of the bounds
  *   fold-bytes            below 1 MB a fold costs more than it writes; the upper bound keeps the
- *                         time of a restart, which replays up to twice as much, in minutes.
+ *                         time of a restart, which replays some times as much, in minutes.
  *   resident-, block-cache-bytes   below 1 MB nothing useful stays in memory. Without
  *                         chunk-cache-bytes the block cache does its work, more slowly.
  *   commit-record-bytes   one sync's worth: more only adds to everybody's waiting time.

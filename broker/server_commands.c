@@ -260,6 +260,11 @@ static enum flow acl_users_command(struct session *session)
     {                                                                                              \
         name, run, arity, flags, 0, 0, 0, "server", since, complexity, summary, NULL               \
     }
+#define CLUSTER_ROW(name, arity, flags)                                                            \
+    {                                                                                              \
+        name, no_cluster_command, arity, flags, 0, 0, 0, "cluster", "3.0.0", "O(1)",               \
+            "Cluster only", NULL                                                                   \
+    }
 #define CONTAINER(name, group, since, summary, subcommands)                                        \
     {                                                                                              \
         name, NULL, -2, 0, 0, 0, 0, group, since, "Depends on subcommand.", summary, subcommands   \
@@ -292,8 +297,9 @@ static const struct command_row memory_subcommands[] = {
         "Statistics of the allocator"),
     ROW("purge", ok_command, 2, 0, "4.0.0", "O(1)", "Accepted; the allocator purges by itself"),
     ROW("stats", memory_stats_command, 2, 0, "4.0.0", "O(1)", "Memory in use, by what"),
-    {"usage", memory_usage_command, -3, COMMAND_READONLY | COMMAND_UNNOTICED | COMMAND_NO_TOUCH, 2,
-     2, 1, "server", "4.0.0", "O(1)", "Bytes in memory for a key and its value", NULL},
+    {"usage", memory_usage_command, -3,
+     COMMAND_READONLY | COMMAND_UNNOTICED | COMMAND_UNCOUNTED | COMMAND_NO_TOUCH, 2, 2, 1, "server",
+     "4.0.0", "O(1)", "Bytes in memory for a key and its value", NULL},
     {.name = NULL},
 };
 
@@ -313,33 +319,36 @@ static const struct command_row module_subcommands[] = {
 static const struct command_row object_subcommands[] = {
     OBJECT_ROW("encoding", object_encoding_command, "2.2.3", "How a key's value is held"),
     OBJECT_ROW("freq", object_freq_command, "4.0.0", "How often a key is used"),
-    HELP("6.2.0"),
+    {"help", command_help, 2, ANY_TIME, 0, 0, 0, "generic", "6.2.0", "O(1)", "Prints this help.",
+     NULL},
     OBJECT_ROW("idletime", object_idletime_command, "2.2.3", "Seconds since a key was used"),
     OBJECT_ROW("refcount", object_refcount_command, "2.2.3", "References to a key's value"),
     {.name = NULL},
 };
 
+#define SLOWLOG (COMMAND_ADMIN | ANY_TIME)
+
 static const struct command_row slowlog_subcommands[] = {
-    ROW("get", slowlog_get_command, -2, ADMIN, "2.2.12", "O(1)", "No slow commands are kept"),
+    ROW("get", slowlog_get_command, -2, SLOWLOG, "2.2.12", "O(1)", "No slow commands are kept"),
     HELP("6.2.0"),
-    ROW("len", zero_command, 2, ADMIN, "2.2.12", "O(1)", "No slow commands are kept"),
-    ROW("reset", ok_command, 2, ADMIN, "2.2.12", "O(1)", "Nothing to reset"),
+    ROW("len", zero_command, 2, SLOWLOG, "2.2.12", "O(1)", "No slow commands are kept"),
+    ROW("reset", ok_command, 2, SLOWLOG, "2.2.12", "O(1)", "Nothing to reset"),
     {.name = NULL},
 };
 
 const struct command_row server_commands[] = {
     CONTAINER("acl", "server", "6.0.0", "Commands about users", acl_subcommands),
-    ROW("asking", no_cluster_command, 1, COMMAND_FAST, "3.0.0", "O(1)", "Cluster only"),
+    CLUSTER_ROW("asking", 1, COMMAND_FAST),
     ROW("bgrewriteaof", bgrewriteaof_command, 1, COMMAND_ADMIN | COMMAND_NOSCRIPT, "1.0.0", "O(1)",
         "Starts a fold, after which the log is let go of"),
     ROW("bgsave", bgsave_command, -1, COMMAND_ADMIN | COMMAND_NOSCRIPT, "1.0.0", "O(1)",
         "Starts a fold of what has changed in memory"),
-    ROW("cluster", no_cluster_command, -2, ANY_TIME, "3.0.0", "O(1)", "Cluster only"),
+    CLUSTER_ROW("cluster", -2, 0),
     {"command", command_command, -1, ANY_TIME, 0, 0, 0, "server", "2.8.13", "O(N), N commands",
      "Tells all commands", command_subcommands},
     CONTAINER("config", "server", "2.0.0", "Commands about options", config_subcommands),
     ROW("info", info_command, -1, ANY_TIME, "1.0.0", "O(1)", "Figures and states of the server"),
-    ROW("lastsave", lastsave_command, 1, COMMAND_ADMIN | COMMAND_FAST | ANY_TIME, "1.0.0", "O(1)",
+    ROW("lastsave", lastsave_command, 1, COMMAND_FAST | ANY_TIME, "1.0.0", "O(1)",
         "Unix time of the last fold"),
     CONTAINER("latency", "server", "2.8.13", "Commands about latencies", latency_subcommands),
     ROW("lolwut", lolwut_command, -1, COMMAND_READONLY | COMMAND_FAST, "5.0.0", "O(1)",
@@ -349,11 +358,9 @@ const struct command_row server_commands[] = {
     ROW("monitor", monitor_command, 1, ADMIN, "1.0.0", "O(1)",
         "Shows this client every command from now on"),
     CONTAINER("object", "generic", "2.2.3", "Commands about how keys are held", object_subcommands),
-    ROW("readonly", no_cluster_command, 1, COMMAND_FAST | ANY_TIME, "3.0.0", "O(1)",
-        "Cluster only"),
-    ROW("readwrite", no_cluster_command, 1, COMMAND_FAST | ANY_TIME, "3.0.0", "O(1)",
-        "Cluster only"),
-    ROW("role", role_command, 1, COMMAND_ADMIN | COMMAND_FAST | USER, "2.8.12", "O(1)",
+    CLUSTER_ROW("readonly", 1, COMMAND_FAST | ANY_TIME),
+    CLUSTER_ROW("readwrite", 1, COMMAND_FAST | ANY_TIME),
+    ROW("role", role_command, 1, COMMAND_FAST | USER, "2.8.12", "O(1)",
         "Role in replication, offset and replicas"),
     ROW("save", save_command, 1, COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_NO_MULTI, "1.0.0",
         "O(N), N changes", "Folds what has changed in memory and waits for it"),

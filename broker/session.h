@@ -69,11 +69,11 @@ struct session {
     bool no_evict;
     bool no_touch;
     enum reply_mode reply_mode;
-    struct transaction *transaction; /* NULL: it neither queues nor watches */
+    struct transaction *transaction;  /* NULL: it neither queues nor watches */
     struct tracking_client *tracking; /* NULL: it does not track keys */
-    struct subscriber subscriber;    /* its rooms; changed by broker/fanout.h only */
-    unsigned output_class;           /* enum output_class of options.h */
-    struct buf name;                 /* CLIENT SETNAME, SETINFO; empty: none */
+    struct subscriber subscriber;     /* its rooms; changed by broker/fanout.h only */
+    unsigned output_class;            /* enum output_class of options.h */
+    struct buf name;                  /* CLIENT SETNAME, SETINFO; empty: none */
     struct buf lib_name;
     struct buf lib_version;
 
@@ -155,6 +155,8 @@ void session_wrong_arity(struct session *session);
 void session_syntax_error(struct session *session);
 /* WRONGTYPE ... */
 void session_wrong_type(struct session *session);
+/* OOM ..., where a memory range is full */
+void session_out_of_memory(struct session *session);
 /* ERR value is not an integer or out of range */
 void session_not_integer(struct session *session);
 

@@ -60,18 +60,11 @@ enum flow setrange_command(struct session *session)
     return FLOW_DONE;
 }
 
-/* [start, end] as Redis reads them, both inclusive, negative from the end. */
+/* A start behind its end, both from the end of the value, is nothing, however far away they are. */
 static struct bytes part(struct bytes value, int64_t start, int64_t end)
 {
-    int64_t len = (int64_t)value.len;
-    if (start < 0 && end < 0 && start > end)
-        return BYTES("");
-    start = start < 0 ? start + len : start;
-    end = end < 0 ? end + len : end;
-    start = start < 0 ? 0 : start;
-    end = end < 0 ? 0 : end;
-    end = end >= len ? len - 1 : end;
-    if (start > end || len == 0)
+    bool nothing = start < 0 && end < 0 && start > end;
+    if (nothing || !range_within((int64_t)value.len, &start, &end))
         return BYTES("");
     return bytes_of(value.data + start, (size_t)(end - start + 1));
 }
@@ -209,25 +202,26 @@ static bool parse_lcs(struct session *session, struct lcs *lcs)
     return false;
 }
 
+static bool string_or_none(const struct object *object)
+{
+    return object_type(object) == OBJECT_NONE || object_type(object) == OBJECT_STRING;
+}
+
 static enum access find_strings(struct session *session, struct lcs *lcs)
 {
     struct object *objects[2];
     enum access access = access_keys(session, 1, 2, 1);
-    for (size_t i = 0; i < 2 && access == ACCESS_READY; i++) {
+    for (size_t i = 0; i < 2 && access == ACCESS_READY; i++)
         access = access_key(session, session->argv[1 + i], &objects[i]);
-        if (access != ACCESS_READY)
-            return access;
-        enum object_type type = object_type(objects[i]);
-        if (type != OBJECT_NONE && type != OBJECT_STRING) {
-            reply_error(&session->reply, "ERR The specified keys must contain string values");
-            return ACCESS_FAILED;
-        }
+    if (access != ACCESS_READY)
+        return access;
+    if (!string_or_none(objects[0]) || !string_or_none(objects[1])) {
+        reply_error(&session->reply, "ERR The specified keys must contain string values");
+        return ACCESS_FAILED;
     }
-    if (access == ACCESS_READY) {
-        lcs->a = string_bytes(objects[0]);
-        lcs->b = string_bytes(objects[1]);
-    }
-    return access;
+    lcs->a = string_bytes(objects[0]);
+    lcs->b = string_bytes(objects[1]);
+    return ACCESS_READY;
 }
 
 enum flow lcs_command(struct session *session)

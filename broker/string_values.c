@@ -1,6 +1,7 @@
 /* Whole values: https://redis.io/docs/latest/commands/?group=string */
 #include "broker/string_commands.h"
 
+#include "base/check.h"
 #include "broker/broker_internal.h"
 #include "broker/families.h"
 #include "broker/keys_commands.h"
@@ -64,13 +65,12 @@ enum flow get_command(struct session *session)
 enum flow getdel_command(struct session *session)
 {
     struct object *object;
-    enum access access = access_string(session, session->argv[1], &object);
+    enum access access = access_string_read(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     reply_value(session, object);
     if (object_type(object) != OBJECT_NONE) {
-        keys_drop(session, session->db, session->argv[1], object);
-        keyspace_event(session, EVENT_GENERIC, "del", session->db, session->argv[1]);
+        keys_delete(session, session->argv[1], object);
     }
     return FLOW_DONE;
 }
@@ -80,7 +80,7 @@ enum flow getset_command(struct session *session)
     struct object *object;
     if (!value_fits(session, session->argv[2].len))
         return FLOW_DONE;
-    enum access access = access_string(session, session->argv[1], &object);
+    enum access access = access_string_read(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     reply_value(session, object);
@@ -106,47 +106,29 @@ enum flow mget_command(struct session *session)
 
 /* ---- SET ---- */
 
-enum set_if { SET_ALWAYS, SET_IF_MISSING, SET_IF_THERE, SET_IF_EQUAL };
+enum set_if { SET_ALWAYS, SET_IF_MISSING, SET_IF_THERE };
 
 struct set_args {
     enum set_if condition;
-    struct bytes equal;
+    struct comparison comparison; /* the other conditions */
     bool get;
     bool keep_expiry;
-    bool expires;
-    enum time_form form;
-    size_t expiry_at; /* argument */
+    struct time_option time;
     int64_t expiry_ms;
 };
 
 /* The same condition may be said again. */
 static bool set_condition(struct session *session, size_t *at, struct set_args *args)
 {
-    enum set_if condition = SET_ALWAYS;
-    if (argument_is(session, *at, "nx"))
-        condition = SET_IF_MISSING;
-    else if (argument_is(session, *at, "xx"))
-        condition = SET_IF_THERE;
-    else if (argument_is(session, *at, "ifeq") && *at + 1 < session->argc)
-        condition = SET_IF_EQUAL;
-    if (condition == SET_ALWAYS || (args->condition != SET_ALWAYS && args->condition != condition))
+    if (args->condition == SET_ALWAYS && comparison_option(session, at, &args->comparison))
+        return true;
+    enum set_if condition = argument_is(session, *at, "nx")   ? SET_IF_MISSING
+                            : argument_is(session, *at, "xx") ? SET_IF_THERE
+                                                              : SET_ALWAYS;
+    if (condition == SET_ALWAYS || args->comparison.how != COMPARE_NONE ||
+        (args->condition != SET_ALWAYS && args->condition != condition))
         return false;
     args->condition = condition;
-    if (condition == SET_IF_EQUAL)
-        args->equal = session->argv[++*at];
-    return true;
-}
-
-/* So may the form of time. */
-static bool set_time(struct session *session, size_t *at, struct set_args *args)
-{
-    enum time_form form;
-    if (args->keep_expiry || *at + 1 == session->argc || !time_form_of(session->argv[*at], &form) ||
-        (args->expires && args->form != form))
-        return false;
-    args->expires = true;
-    args->form = form;
-    args->expiry_at = ++*at;
     return true;
 }
 
@@ -156,32 +138,37 @@ static bool parse_set(struct session *session, struct set_args *args)
     for (size_t i = 3; i < session->argc; i++) {
         if (argument_is(session, i, "get")) {
             args->get = true;
-        } else if (!args->expires && argument_is(session, i, "keepttl")) {
+        } else if (!args->time.given && argument_is(session, i, "keepttl")) {
             args->keep_expiry = true;
-        } else if (!set_time(session, &i, args) && !set_condition(session, &i, args)) {
+        } else if ((args->keep_expiry || !time_option(session, &i, &args->time)) &&
+                   !set_condition(session, &i, args)) {
             session_syntax_error(session);
             return false;
         }
     }
-    return (!args->expires ||
-            expiry_argument(session, args->expiry_at, args->form, false, &args->expiry_ms)) &&
-           value_fits(session, session->argv[2].len);
+    return (!args->time.given ||
+            expiry_argument(session, args->time.at, args->time.form, false, &args->expiry_ms)) &&
+           comparison_fits(session, &args->comparison) && value_fits(session, session->argv[2].len);
 }
 
 static bool may_set(const struct set_args *args, const struct object *object)
 {
     bool there = object_type(object) != OBJECT_NONE;
-    switch (args->condition) {
-    case SET_ALWAYS:
-        break;
-    case SET_IF_MISSING:
-        return !there;
-    case SET_IF_THERE:
-        return there;
-    case SET_IF_EQUAL:
-        return there && bytes_equal(string_bytes(object), args->equal);
+    if (args->comparison.how != COMPARE_NONE) {
+        struct bytes value = there ? string_bytes(object) : BYTES("");
+        return comparison_holds(&args->comparison, there ? &value : NULL);
     }
-    return true;
+    return args->condition == SET_ALWAYS || there == (args->condition == SET_IF_THERE);
+}
+
+static enum access find_to_set(struct session *session, const struct set_args *args,
+                               struct object **out)
+{
+    if (args->get)
+        return access_string_read(session, session->argv[1], out);
+    if (args->comparison.how != COMPARE_NONE)
+        return access_string(session, session->argv[1], out);
+    return access_key(session, session->argv[1], out);
 }
 
 enum flow set_command(struct session *session)
@@ -191,9 +178,7 @@ enum flow set_command(struct session *session)
     struct bytes key = session->argv[1];
     if (!parse_set(session, &args))
         return FLOW_DONE;
-    bool reads = args.get || args.condition == SET_IF_EQUAL;
-    enum access access =
-        reads ? access_string(session, key, &object) : access_key(session, key, &object);
+    enum access access = find_to_set(session, &args, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     bool may = may_set(&args, object);
@@ -207,7 +192,7 @@ enum flow set_command(struct session *session)
         return FLOW_DONE;
     uint64_t expiry_ms = args.keep_expiry ? object_expiry(object) : (uint64_t)args.expiry_ms;
     string_put(session, key, object, session->argv[2], expiry_ms, "set");
-    if (args.expires)
+    if (args.time.given)
         keyspace_event(session, EVENT_GENERIC, "expire", session->db, key);
     return FLOW_DONE;
 }
@@ -274,16 +259,15 @@ static enum access find_pairs(struct session *session, bool *exist)
     return access;
 }
 
-static enum flow set_pairs(struct session *session)
+/* What find_pairs has found, and all of it, though the first ones may fill their range. */
+static void set_pairs(struct session *session)
 {
     for (size_t i = 1; i < session->argc; i += 2) {
         struct object *object;
-        enum access access = access_key(session, session->argv[i], &object);
-        if (access != ACCESS_READY)
-            return access_flow(access);
-        string_put(session, session->argv[i], object, session->argv[i + 1], 0, "set");
+        struct bytes key = session->argv[i];
+        CHECK(keyspace_find(&session->broker->keyspace, session->db, key, &object) == ERR_OK);
+        string_put(session, key, object, session->argv[i + 1], 0, "set");
     }
-    return FLOW_DONE;
 }
 
 enum flow mset_command(struct session *session)
@@ -292,10 +276,9 @@ enum flow mset_command(struct session *session)
     enum access access = find_pairs(session, &exist);
     if (access != ACCESS_READY)
         return access_flow(access);
-    enum flow flow = set_pairs(session);
-    if (flow == FLOW_DONE)
-        reply_status(&session->reply, "OK");
-    return flow;
+    set_pairs(session);
+    reply_status(&session->reply, "OK");
+    return FLOW_DONE;
 }
 
 enum flow msetnx_command(struct session *session)
@@ -304,38 +287,48 @@ enum flow msetnx_command(struct session *session)
     enum access access = find_pairs(session, &exist);
     if (access != ACCESS_READY)
         return access_flow(access);
-    enum flow flow = exist ? FLOW_DONE : set_pairs(session);
-    if (flow == FLOW_DONE)
-        reply_integer(&session->reply, !exist);
-    return flow;
+    if (!exist)
+        set_pairs(session);
+    reply_integer(&session->reply, !exist);
+    return FLOW_DONE;
 }
 
 /* ---- GETEX ---- */
 
-/* *timed: argument 3 is a time in this form. False: replied. */
-static bool parse_getex(struct session *session, bool *timed, enum time_form *form)
+struct getex_args {
+    bool persist;
+    struct time_option time;
+};
+
+/* False: replied. */
+static bool parse_getex(struct session *session, struct getex_args *args)
 {
-    *timed = session->argc == 4 && time_form_of(session->argv[2], form);
-    if (*timed || session->argc == 2 || (session->argc == 3 && argument_is(session, 2, "persist")))
-        return true;
-    session_syntax_error(session);
-    return false;
+    *args = (struct getex_args){.persist = false};
+    for (size_t i = 2; i < session->argc; i++) {
+        if (!args->time.given && argument_is(session, i, "persist")) {
+            args->persist = true;
+        } else if (args->persist || !time_option(session, &i, &args->time)) {
+            session_syntax_error(session);
+            return false;
+        }
+    }
+    return true;
 }
 
 enum flow getex_command(struct session *session)
 {
     struct object *object;
-    enum time_form form = TIME_EX;
-    bool timed;
+    struct getex_args args;
     int64_t expiry_ms = 0;
     struct bytes key = session->argv[1];
-    if (!parse_getex(session, &timed, &form))
+    if (!parse_getex(session, &args))
         return FLOW_DONE;
-    enum access access = access_string(session, key, &object);
+    enum access access = access_string_read(session, key, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     bool there = object_type(object) != OBJECT_NONE;
-    if (there && timed && !expiry_argument(session, 3, form, false, &expiry_ms))
+    if (there && args.time.given &&
+        !expiry_argument(session, args.time.at, args.time.form, false, &expiry_ms))
         return FLOW_DONE;
     reply_value(session, object);
     if (there && session->argc > 2)

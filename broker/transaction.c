@@ -40,6 +40,21 @@ void transaction_drop_idle(struct session *session)
     session->transaction = NULL;
 }
 
+bool transaction_out_of_memory(const struct session *session)
+{
+    const struct transaction *transaction = session->transaction;
+    struct broker *broker = session->broker;
+    if (!(session->command->flags & COMMAND_EXECUTES))
+        return broker_out_of_memory(broker, transaction->db, session->command, session->argv,
+                                    session->argc);
+    for (size_t i = 0; i < transaction->count; i++) {
+        const struct queued_command *queued = transaction->commands[i];
+        if (broker_out_of_memory(broker, queued->db, queued->command, queued->argv, queued->argc))
+            return true;
+    }
+    return false;
+}
+
 bool transaction_has_room(struct session *session, size_t bytes)
 {
     uint64_t max = broker_options(session->broker)->transaction_bytes_max;
@@ -59,6 +74,7 @@ static struct queued_command *copy_command(const struct session *session, struct
     char *copy = (char *)&command->argv[session->argc];
     command->command = session->command;
     command->container = session->container;
+    command->db = session->transaction->db;
     command->bytes = bytes;
     command->argc = session->argc;
     memcpy(copy, wire.data, wire.len);
@@ -77,6 +93,15 @@ static void grow_commands(struct transaction *transaction)
     transaction->cap = cap;
 }
 
+/* What comes behind a SELECT will run in another database. */
+static void follow_select(struct session *session)
+{
+    int64_t db;
+    if (strcmp(session->command->name, "select") == 0 && bytes_to_i64(session->argv[1], &db) &&
+        db >= 0 && db < broker_options(session->broker)->databases)
+        session->transaction->db = (unsigned)db;
+}
+
 void transaction_queue(struct session *session)
 {
     struct transaction *transaction = session->transaction;
@@ -92,6 +117,7 @@ void transaction_queue(struct session *session)
     transaction->bytes += bytes;
     if (session->command->flags & COMMAND_WRITE)
         transaction->writes = true;
+    follow_select(session);
     reply_status(&session->reply, "QUEUED");
 }
 

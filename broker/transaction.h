@@ -18,6 +18,7 @@
 struct queued_command {
     const struct command_row *command;
     const struct command_row *container; /* whose subcommand it is; NULL: of none */
+    unsigned db;                         /* that it will run in */
     size_t bytes;                        /* that it takes */
     size_t argc;
     struct bytes argv[];
@@ -29,10 +30,12 @@ struct transaction {
     bool writes;   /* one of the commands may change data */
     bool running;  /* EXEC runs them */
     bool has_read; /* the command that runs has read from disk: run it again */
+    unsigned db;   /* of the next command that is queued: a queued SELECT counts */
     struct queued_command **commands;
     size_t count;
     size_t cap;
-    size_t bytes; /* of what is queued and of the watched names, all in all */
+    size_t bytes;        /* of what is queued and of the watched names, all in all */
+    size_t memory_bytes; /* of all memory ranges when EXEC began */
 
     struct list watches; /* of key_watch.h */
     size_t watch_count;
@@ -63,6 +66,11 @@ static inline bool transaction_writes(const struct session *session)
     return transaction_is_open(session) && session->transaction->writes;
 }
 
+/* The session's command, which stands between MULTI and EXEC, would add to a memory range that is
+ * full; for EXEC: one of those that are queued would. Once EXEC has begun nobody asks again, so
+ * that it runs all of them or none (https://redis.io/docs/latest/develop/interact/transactions/).
+ */
+bool transaction_out_of_memory(const struct session *session);
 /* True when `bytes` more may be kept for the session; else an error was replied. */
 bool transaction_has_room(struct session *session, size_t bytes);
 /* Queues the session's command, which may run, and says so; or replies with an error. */

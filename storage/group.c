@@ -63,6 +63,11 @@ struct group *groups_at(const struct groups *groups, uint64_t number)
     return (struct group *)(void *)roster_at(&groups->roster, number);
 }
 
+struct group *groups_after(const struct groups *groups, uint64_t number)
+{
+    return (struct group *)(void *)roster_after(&groups->roster, number);
+}
+
 struct group *groups_add(struct groups *groups, uint64_t number, struct bytes name, uint8_t side)
 {
     CHECK(name.len <= UINT32_MAX);

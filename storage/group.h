@@ -66,6 +66,7 @@ struct group {
     uint8_t side;
     bool dropped;
     bool parked; /* too far behind to hold what its feed's policy would remove; the loop's */
+    bool stuck;  /* its last dead letters found no place; the loop's */
     struct list links[2]; /* in a side's dirty list; empty when not */
     struct group_state states[2];
     struct chunk_shelf shelf; /* some of the blocks on disk */
@@ -81,6 +82,7 @@ struct groups {
     uint32_t refs;
     struct chunk_cache *cache; /* borrowed; for the shelves */
     struct roster roster;      /* of struct group */
+    struct id set_back;        /* see groups_set_back; the loop's */
 };
 
 /* ---- the groups of a feed ---- */
@@ -94,9 +96,17 @@ MUST_CHECK enum err groups_load(struct groups *groups, struct bytes key, struct 
                                 uint8_t side);
 struct group *groups_find(const struct groups *groups, struct bytes name);
 struct group *groups_at(const struct groups *groups, uint64_t number);
+/* The first one with a greater number. */
+struct group *groups_after(const struct groups *groups, uint64_t number);
 static inline struct group *groups_nth(const struct groups *groups, uint32_t index)
 {
     return (struct group *)(void *)groups->roster.by_name[index];
+}
+/* One of them may hold `id` again, having let go of it: set_back is the lowest such id since
+ * whoever asks them what they hold has set it to ID_MAX. */
+static inline void groups_set_back(struct groups *groups, struct id id)
+{
+    groups->set_back = id_min(groups->set_back, id);
 }
 /* Adds a new group. */
 struct group *groups_add(struct groups *groups, uint64_t number, struct bytes name, uint8_t side);

@@ -18,8 +18,8 @@ uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name)
 #define ROW_EXPIRES 0x80u
 
 static_assert(sizeof(struct object_state) == 16, "small keys are small");
-static_assert(offsetof(struct object, states[1]) == 48, "small keys are small");
-static_assert(sizeof(struct object) == 128, "a row's time of expiry costs nothing");
+static_assert(OBJECT_SMALL_BYTES == 48, "small keys are small");
+static_assert(sizeof(struct object) == 128, "a row\'s time of expiry costs nothing");
 
 static struct object *make(size_t head, uint32_t space, uint64_t hash, struct bytes name)
 {
@@ -47,7 +47,7 @@ struct object *object_create(uint32_t space, uint64_t hash, struct bytes name, u
 
 struct object *object_create_small(uint32_t space, uint64_t hash, struct bytes name, uint16_t range)
 {
-    struct object *object = make(offsetof(struct object, states[1]), space, hash, name);
+    struct object *object = make(OBJECT_SMALL_BYTES, space, hash, name);
     object->range = range;
     object->in_memory = true;
     return object;

@@ -65,11 +65,14 @@ struct object {
     uint64_t row_expiry_ms : 60;
 };
 
+/* Bytes of one of the memory store, its name aside. */
+#define OBJECT_SMALL_BYTES offsetof(struct object, states[1])
+
 /* The hash of a key name in a namespace, of which the upper 48 bits order SCAN: it must never
  * change, so the seed is stored (catalog.h). */
 uint64_t object_hash(uint64_t seed, uint32_t space, struct bytes name);
 
-/* An object of type OBJECT_NONE. Key names are at most 512 MiB, as bulk strings are. */
+/* An object of type OBJECT_NONE. */
 struct object *object_create(uint32_t space, uint64_t hash, struct bytes name, uint8_t side);
 /* Drops its states' references. It must be in no list. */
 void object_destroy(struct object *object);
@@ -80,7 +83,7 @@ struct object *object_create_small(uint32_t space, uint64_t hash, struct bytes n
 
 static inline struct bytes object_name(const struct object *object)
 {
-    size_t at = object->in_memory ? offsetof(struct object, states[1]) : sizeof(*object);
+    size_t at = object->in_memory ? OBJECT_SMALL_BYTES : sizeof(*object);
     return bytes_of((const char *)object + at, object->name_len);
 }
 

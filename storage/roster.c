@@ -87,3 +87,9 @@ struct roster_entry *roster_at(const struct roster *roster, uint64_t number)
     return at < roster->count && roster->by_number[at]->number == number ? roster->by_number[at]
                                                                          : NULL;
 }
+
+struct roster_entry *roster_after(const struct roster *roster, uint64_t number)
+{
+    uint32_t at = number < UINT64_MAX ? number_place(roster, number + 1) : roster->count;
+    return at < roster->count ? roster->by_number[at] : NULL;
+}

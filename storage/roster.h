@@ -31,6 +31,8 @@ void roster_remove(struct roster *roster, struct roster_entry *entry);
 /* NULL: there is none. */
 struct roster_entry *roster_find(const struct roster *roster, struct bytes name);
 struct roster_entry *roster_at(const struct roster *roster, uint64_t number);
+/* The one with the next number. */
+struct roster_entry *roster_after(const struct roster *roster, uint64_t number);
 
 /* Bytes of the arrays. */
 static inline size_t roster_bytes(const struct roster *roster)

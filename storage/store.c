@@ -41,6 +41,7 @@ struct store {
     struct schedule alarms;
 
     struct buf record;       /* open */
+    size_t record_ops;       /* in it */
     size_t settled_len;      /* of it when store_growing looked last */
     unsigned settling_turns; /* that it has been left to grow */
     uint64_t next_lsn;       /* of the open record */
@@ -332,6 +333,7 @@ uint64_t store_log(struct store *store, const struct op *op)
     if (store->record.len == 0)
         record_head_encode(&store->record, &(struct record_head){.wall_ms = clock_wall_ms()});
     op_encode(&store->record, op);
+    store->record_ops++;
     return store->next_lsn;
 }
 
@@ -371,8 +373,8 @@ bool store_growing(struct store *store)
     bool idle = store->record.len > 0 && !committer_busy(store->committer);
     bool grew = store->record.len > store->settled_len;
     store->settled_len = store->record.len;
-    if (idle && grew && store->record.len < HAND_OVER_BYTES &&
-        ++store->settling_turns < SETTLING_TURNS_MAX)
+    if (idle && grew && store->record_ops < STORE_GROWING_OPS &&
+        store->record.len < HAND_OVER_BYTES && ++store->settling_turns < SETTLING_TURNS_MAX)
         return true;
     store->settling_turns = 0;
     store->settled_len = 0;
@@ -386,6 +388,7 @@ static void hand_over(struct store *store)
     store->log_bytes += store->record.len;
     committer_submit(store->committer, store->next_lsn, &store->record);
     store->next_lsn++;
+    store->record_ops = 0;
 }
 
 static bool wants_fold(const struct store *store)

@@ -92,6 +92,10 @@ size_t store_record_bytes(const struct store *store);
  * change may lack what was in memory then. */
 uint64_t store_view(const struct store *store);
 
+/* A record of so many ops is not left to grow: what they have cost makes the commit's own cost
+ * small, and while it is written the next one is made. */
+#define STORE_GROWING_OPS 256
+
 /* True: the open record could be handed over, but it has just grown, and the next turn, which
  * should come at once, may add to it. A commit costs the CPU of some hundred appends: one for many
  * clients is worth a look at whether they are about to write. Then leave store_turn_end out this

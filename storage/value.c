@@ -34,23 +34,25 @@ void value_unref(struct value *value)
         mem_free(value);
 }
 
-/* Room for `len` bytes without wasting a quarter of it. */
-static bool fits_well(const struct value *value, size_t len)
+static size_t size_for(size_t len)
 {
-    size_t room = mem_usable(value) - sizeof(*value);
-    return len <= room && room - len <= sizeof(*value) + len / GROWTH_SHARE;
+    return mem_rounded(sizeof(struct value) + len);
+}
+
+static bool fits(const struct value *value, size_t len)
+{
+    return !value->edited && (len == value->len || size_for(len) == size_for(value->len));
 }
 
 struct value *value_replace(struct value *value, struct bytes bytes)
 {
-    if (value->refs > 1 || !fits_well(value, bytes.len)) {
+    if (value->refs > 1 || !fits(value, bytes.len)) {
         value_unref(value);
         return value_create(bytes);
     }
     if (bytes.len > 0)
         memcpy(value->data, bytes.data, bytes.len);
     value->len = (uint32_t)bytes.len;
-    value->edited = false;
     return value;
 }
 
@@ -86,5 +88,5 @@ struct value *value_splice(struct value *value, size_t offset, struct bytes byte
 
 size_t value_size(const struct value *value)
 {
-    return mem_usable(value);
+    return value->edited ? mem_usable(value) : size_for(value->len);
 }

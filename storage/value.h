@@ -14,7 +14,7 @@
 struct value {
     uint32_t len;
     uint16_t refs; /* object states that point here */
-    bool edited;   /* in place, by a part: what OBJECT ENCODING calls raw */
+    bool edited;   /* by a part, and may have room to spare: what OBJECT ENCODING calls raw */
     char data[];
 };
 

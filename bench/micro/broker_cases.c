@@ -16,6 +16,7 @@
 /* Entries that the reading cases find: some chunks' worth a range, little to set up. */
 #define ENTRIES 16000u
 #define FEEDS   1000u
+#define KEYS    2000u /* a multiple of PIPELINE; enough for what looks ahead to take place */
 
 static struct buf requests;   /* a pipeline of them, or several */
 static size_t pipeline_bytes; /* of one; all have as many */
@@ -131,6 +132,45 @@ static void xlen_set_up(void)
     xadd_set_up();
     fill();
     set_up_requests(add_xlen, PIPELINE);
+}
+
+/* ---- single keys ---- */
+
+static void add_set(unsigned index)
+{
+    buf_addf(&requests, "*3\r\n$3\r\nSET\r\n$12\r\nkey:%08u\r\n$%d\r\n", index * 617 % KEYS,
+             MICRO_VALUE_BYTES);
+    memset(buf_reserve(&requests, MICRO_VALUE_BYTES), 'x', MICRO_VALUE_BYTES);
+    requests.len += MICRO_VALUE_BYTES;
+    buf_add_bytes(&requests, BYTES("\r\n"));
+}
+
+static void add_get(unsigned index)
+{
+    buf_addf(&requests, "*2\r\n$3\r\nGET\r\n$12\r\nkey:%08u\r\n", index * 617 % KEYS);
+}
+
+static void set_set_up(void)
+{
+    set_up_requests(add_set, KEYS);
+    client_open(nothing_ranges());
+    client_send(buf_bytes(&requests));
+}
+
+static void set_memory_set_up(void)
+{
+    set_up_requests(add_set, KEYS);
+    client_open(nothing_ranges());
+    client_send(BYTES("RANGE.SET * key: MEMORY\r\n"));
+    client_send(buf_bytes(&requests));
+}
+
+static void get_memory_set_up(void)
+{
+    set_memory_set_up();
+    buf_deinit(&requests);
+    set_up_requests(add_get, KEYS);
+    CHECK(client_send(buf_bytes(&requests)) > KEYS * MICRO_VALUE_BYTES);
 }
 
 /* ---- publishing ---- */
@@ -306,6 +346,11 @@ const struct micro_case micro_broker_cases[] = {
      run_pipelines, tear_down},
     {"xadd-p16-maxlen", "XADD MAXLEN ~ 1000, of 16 in a turn", 16000, PIPELINE, xadd_maxlen_set_up,
      run_pipelines, tear_down},
+    {"set-p16", "SET of 100 bytes to 2,000 durable keys, of 16 in a turn", 16000, PIPELINE,
+     set_set_up, run_pipelines, tear_down},
+    {"set-memory-p16", "the same to keys of a memory range", 16000, PIPELINE, set_memory_set_up,
+     run_pipelines, tear_down},
+    {"get-memory-p16", "GET of them", 16000, PIPELINE, get_memory_set_up, run_pipelines, tear_down},
     {"publish-p16", "PUBLISH of 100 bytes to 1 member, of 16 in a turn", 16000, PIPELINE,
      publish_set_up, run_pipelines, tear_down},
     {"publish-p16-patterns", "the same beside 10,000 patterns of which none matches", 16000,

@@ -10,6 +10,7 @@ import { encodeCommand } from './lib/resp.mjs';
 import {
     ONLY_WEIR, QUICK, STAND_IN, redis, residentBytes, smallMemory, suiteScope, weir,
 } from './lib/server.mjs';
+import { until } from './lib/waiting.mjs';
 
 const QUIET_MS = QUICK ? 1500 : 400;
 const MB = 1024 * 1024;
@@ -134,9 +135,8 @@ describe('malformed input', () => {
             connection.write(Buffer.from(pipeline.slice(0, at), 'latin1'));
             await delay(1);
             connection.write(Buffer.from(pipeline.slice(at), 'latin1'));
-            const until = Date.now() + 10_000;
             const received = () => Buffer.concat(connection.received).toString('latin1');
-            while (received().length < expected.length && Date.now() < until) await delay(1);
+            await until(() => received().length >= expected.length);
             assert.equal(received(), expected, `split at ${at}`);
             connection.destroy();
         }

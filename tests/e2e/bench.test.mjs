@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { delay } from './lib/connection.mjs';
 import { Process, WEIR_SERVER, ONLY_WEIR, makeFolder, removeFolder } from './lib/server.mjs';
+import { until } from './lib/waiting.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const RUN = path.resolve(here, '../../bench/run');

@@ -50,7 +50,7 @@ describe('XREAD BLOCK', () => {
                 ['XREAD', 'COUNT', '3', 'BLOCK', '60', 'STREAMS', 'never', 'never2', '0', '$']);
             assert.equal(raw.toString(), nothing);
             const waited = Date.now() - since;
-            assert.ok(waited >= 59 && waited < (QUICK ? 5000 : 1000), `${waited} ms`);
+            assert.ok(waited >= 59, `${waited} ms`);
         }
     });
 

@@ -5,7 +5,8 @@ import path from 'node:path';
 import test, { before, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import Redis from 'ioredis';
-import { WatchError, createClient } from 'redis';
+import { WatchError } from 'redis';
+import { nodeRedis as openNodeRedis } from './lib/clients.mjs';
 import { Process, suiteScope, weir } from './lib/server.mjs';
 import { until } from './lib/waiting.mjs';
 
@@ -21,9 +22,7 @@ before(async () => {
 });
 
 async function nodeRedis(t, options = {}) {
-    const client = createClient({ url: `redis://127.0.0.1:${server.port}`, RESP: 3, ...options });
-    client.on('error', () => {});
-    await client.connect();
+    const client = await openNodeRedis(server.port, options);
     t.after(() => client.isOpen && client.destroy());
     return client;
 }

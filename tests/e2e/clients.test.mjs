@@ -3,21 +3,22 @@
 import assert from 'node:assert/strict';
 import test, { before, describe } from 'node:test';
 import Redis from 'ioredis';
-import { createClient } from 'redis';
-import { delay } from './lib/connection.mjs';
+import { nodeRedis as openNodeRedis } from './lib/clients.mjs';
 import { suiteScope, weir } from './lib/server.mjs';
+import { untilBlocked } from './lib/waiting.mjs';
 
 const scope = suiteScope();
 let server;
+let observer;
 
 before(async () => {
     server = await weir(scope);
+    observer = await server.connect();
+    scope.after(() => observer.destroy());
 });
 
 async function nodeRedis(t, RESP, options = {}) {
-    const client = createClient({ url: `redis://127.0.0.1:${server.port}`, RESP, ...options });
-    client.on('error', () => {});
-    await client.connect();
+    const client = await openNodeRedis(server.port, { RESP, ...options });
     t.after(() => client.isOpen && client.destroy());
     return client;
 }
@@ -59,8 +60,8 @@ for (const RESP of [2, 3]) {
             const both = await client.xRead(keys.map((key) => ({ key, id: '0' })), { COUNT: 5 });
             assert.deepEqual(both.map(({ name, messages }) => [name, messages[0].id]),
                 [[keys[0], '1-1'], [keys[1], '2-2']]);
-            const waiting = client.xRead({ key: keys[0], id: '$' }, { BLOCK: 5000 });
-            await delay(30);
+            const waiting = client.xRead({ key: keys[0], id: '$' }, { BLOCK: 0 });
+            await untilBlocked(observer, 1);
             await writer.xAdd(keys[0], '3-3', { f: 'x' });
             assert.equal((await waiting)[0].messages[0].id, '3-3');
             assert.equal(await client.xRead({ key: keys[0], id: '$' }, { BLOCK: 20 }), null);
@@ -127,8 +128,8 @@ for (const RESP of [2, 3]) {
             assert.deepEqual(await client.xrange(key, '-', '+'), [[id, ['f', 'v']]]);
             assert.deepEqual(await client.xread('COUNT', 1, 'STREAMS', key, '0'),
                 [[key, [[id, ['f', 'v']]]]]);
-            const waiting = client.xread('BLOCK', 5000, 'STREAMS', key, '$');
-            await delay(30);
+            const waiting = client.xread('BLOCK', 0, 'STREAMS', key, '$');
+            await untilBlocked(observer, 1);
             const next = await writer.xadd(key, '*', 'f', 'w');
             assert.deepEqual(await waiting, [[key, [[next, ['f', 'w']]]]]);
             assert.equal(await client.xread('BLOCK', 10, 'STREAMS', key, '$'), null);

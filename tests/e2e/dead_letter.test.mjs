@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { before, describe } from 'node:test';
 import Redis from 'ioredis';
-import { createClient } from 'redis';
+import { nodeRedis } from './lib/clients.mjs';
 import { delay } from './lib/connection.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { ONLY_WEIR, QUICK, smallMemory, suiteScope, weir } from './lib/server.mjs';
@@ -21,8 +21,7 @@ describe('groups with a policy', ONLY_WEIR, () => {
     });
 
     test('a node-redis worker that fails sends its entries to the dead letters', async (t) => {
-        const node = createClient({ url: `redis://127.0.0.1:${server.port}`, RESP: 3 });
-        await node.connect();
+        const node = await nodeRedis(server.port);
         t.after(() => node.destroy());
         await node.xGroupCreate('jobs', 'g', '0', { MKSTREAM: true });
         await node.sendCommand(
@@ -46,8 +45,9 @@ describe('groups with a policy', ONLY_WEIR, () => {
         const id = await io.xadd('nack', '*', 'f', 'v');
         await io.xreadgroup('GROUP', 'g', 'a', 'STREAMS', 'nack', '>');
         const since = Date.now();
-        assert.equal(await io.call('XNACK', 'nack', 'g', 'FAIL', 'DELAY', '150', 'IDS', '1', id), 1);
-        assert.deepEqual(await io.xautoclaim('nack', 'g', 'b', 0, '0'), ['0-0', [], []]);
+        const replies = await io.multi().call('XNACK', 'nack', 'g', 'FAIL', 'DELAY', '150', 'IDS', '1', id)
+            .xautoclaim('nack', 'g', 'b', 0, '0').exec();
+        assert.deepEqual(replies, [[null, 1], [null, ['0-0', [], []]]]);
         let claimed = [];
         await until(async () => {
             [, claimed] = await io.xautoclaim('nack', 'g', 'b', 0, '0');

@@ -8,7 +8,7 @@ import test, { before, describe } from 'node:test';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
 import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import Redis from 'ioredis';
-import { createClient } from 'redis';
+import { nodeRedis } from './lib/clients.mjs';
 import { Server as SocketServer } from 'socket.io';
 import { io as connectSocket } from 'socket.io-client';
 import { delay } from './lib/connection.mjs';
@@ -23,13 +23,6 @@ before(async () => {
     server = await weir(scope);
 });
 
-async function nodeRedis(port, RESP) {
-    const client = createClient({ url: `redis://127.0.0.1:${port}`, RESP });
-    client.on('error', () => {});
-    await client.connect();
-    return client;
-}
-
 function ioRedis(port, protocol) {
     const client = new Redis(port, '127.0.0.1', { protocol, retryStrategy: () => 50 });
     client.on('error', () => {});
@@ -42,8 +35,8 @@ function quit(client) {
 }
 
 const LIBRARIES = {
-    'node-redis, RESP2': () => nodeRedis(server.port, 2),
-    'node-redis, RESP3': () => nodeRedis(server.port, 3),
+    'node-redis, RESP2': () => nodeRedis(server.port, { RESP: 2 }),
+    'node-redis, RESP3': () => nodeRedis(server.port),
     'ioredis, RESP2': () => ioRedis(server.port, 2),
     'ioredis, RESP3': () => ioRedis(server.port, 3),
 };
@@ -211,7 +204,7 @@ describe('after a restart of the server', () => {
         test(`node-redis subscribes again, RESP${protocol}`, async (t) => {
             const own = await weir(t);
             const heard = [];
-            const subscriber = await nodeRedis(own.port, protocol);
+            const subscriber = await nodeRedis(own.port, { RESP: protocol });
             t.after(() => subscriber.destroy());
             await subscriber.subscribe('channel', (text) => heard.push(text));
             await subscriber.pSubscribe('pat*', (text) => heard.push(text));

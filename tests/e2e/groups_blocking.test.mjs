@@ -74,7 +74,8 @@ test('a reader that left entries behind wakes the next one', async (t) => {
     assert.deepEqual(idsOf(await more[1].reply, key), [ids[1]]);
 });
 
-const IN_TIME = { ...ONLY_WEIR, timeout: 10_000 };
+// Before what they claim is idle for a minute.
+const IN_TIME = { ...ONLY_WEIR, timeout: 40_000 };
 
 test('a reader whose claims are enough leaves new entries to the next one', IN_TIME, async (t) => {
     const key = await newFeed('g');
@@ -124,7 +125,7 @@ test('what is delivered while a reader with CLAIM waits is claimed in time', IN_
 test('who closed, timed out or was unblocked takes nothing along', async (t) => {
     const key = await newFeed('g');
     const closed = await wait(t, 'g', 'closed', key);
-    const late = await wait(t, 'g', 'late', key, { ms: 30 });
+    const late = await wait(t, 'g', 'late', key, { ms: 1000 });
     const unblocked = await wait(t, 'g', 'unblocked', key);
     const last = await wait(t, 'g', 'last', key);
     closed.connection.destroy();

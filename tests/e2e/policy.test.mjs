@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test, { before, describe } from 'node:test';
-import { createClient } from 'redis';
+import { nodeRedis } from './lib/clients.mjs';
 import { delay } from './lib/connection.mjs';
 import { ONLY_WEIR, QUICK, smallMemory, suiteScope, weir } from './lib/server.mjs';
 import { until } from './lib/waiting.mjs';
@@ -38,8 +38,8 @@ describe('FEED.POLICY', ONLY_WEIR, () => {
     test('MAXAGE empties an idle feed', async () => {
         await client.ok('FEED.POLICY', 'old', 'MAXAGE', '200');
         await add(client, 'old', 1000);
-        assert.equal(await client.ok('XLEN', 'old'), 1000);
         await until(async () => await client.ok('XLEN', 'old') === 0);
+        assert.equal((await client.ok('XINFO', 'STREAM', 'old')).get('entries-added'), 1000);
     });
 
     test('MAXLEN holds at the end of every command, and wakes nobody', async () => {
@@ -61,8 +61,7 @@ describe('FEED.POLICY', ONLY_WEIR, () => {
     });
 
     test('works for entries of a client library', async (t) => {
-        const node = createClient({ url: `redis://127.0.0.1:${server.port}`, RESP: 3 });
-        await node.connect();
+        const node = await nodeRedis(server.port);
         t.after(() => node.destroy());
         await node.sendCommand(['FEED.POLICY', 'node', 'MAXLEN', '3']);
         for (let i = 0; i < 10; i++) await node.xAdd('node', '*', { i: String(i) });

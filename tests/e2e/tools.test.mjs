@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import test, { before, describe } from 'node:test';
-import { delay } from './lib/connection.mjs';
 import { Process, QUICK, suiteScope, weir } from './lib/server.mjs';
+import { until } from './lib/waiting.mjs';
 
 const TOOL_MS_MAX = 60_000;
 
@@ -21,15 +21,27 @@ before(async () => {
     for (let i = 2; i < 30; i++) await connection.ok('XADD', 'feed:7', `${i}-0`, 'f', 'v');
 });
 
-// Runs a tool until it ends, or for `ms`; gives its output. (stdbuf: it prints at once.)
-async function run(tool, args, ms) {
-    const process = new Process('stdbuf',
+// stdbuf: it prints at once.
+function start(tool, args) {
+    return new Process('stdbuf',
         ['-oL', tool, '-h', '127.0.0.1', '-p', String(server.port), ...args]);
+}
+
+// Runs a tool until it ends, or for `ms`; gives its output.
+async function run(tool, args, ms) {
+    const process = start(tool, args);
     const timer = setTimeout(() => process.stop(ms ? 'SIGINT' : 'SIGKILL'), ms ?? TOOL_MS_MAX);
     const { code, output } = await process.ended;
     clearTimeout(timer);
     if (!ms) assert.equal(code, 0, `${tool} ${args.join(' ')}: ${output}`);
     return output;
+}
+
+// Runs redis-cli until it has shown this, then interrupts it; gives its output.
+async function untilShown(args, pattern) {
+    const process = start('redis-cli', args);
+    await until(() => pattern.test(process.output), `${args} shows ${pattern}`, TOOL_MS_MAX);
+    return (await process.stop('SIGINT')).output;
 }
 
 function cli(...args) {
@@ -83,14 +95,13 @@ describe('redis-cli', () => {
     });
 
     test('--stat shows keys, memory and clients', async () => {
-        const output = await run('redis-cli', ['--stat', '-i', '0.1'], QUICK ? 4000 : 1000);
+        const output = await untilShown(['--stat', '-i', '0.1'],
+            /\n1\d\d +[\d.]+[KMG]? +\d+ +0 +\d+/);
         assert.match(output, /keys\s+mem\s+clients\s+blocked\s+requests/);
-        assert.match(output, /\n1\d\d +[\d.]+[KMG]? +\d+ +0 +\d+/);
     });
 
     test('--latency measures', async () => {
-        const output = await run('redis-cli', ['--latency', '-i', '1', '--csv'], 1500);
-        assert.match(output, /\d+(\.\d+)?,\d+/);
+        await untilShown(['--latency', '-i', '1', '--csv'], /\d+(\.\d+)?,\d+/);
     });
 
     test('its start in a terminal reads COMMAND DOCS, and help works from them', async () => {
@@ -120,11 +131,12 @@ describe('redis-cli', () => {
     });
 
     test('MONITOR shows what others do, with time, database and address', async () => {
-        const watching = run('redis-cli', ['MONITOR'], QUICK ? 3000 : 700);
-        await delay(QUICK ? 1500 : 300);
+        const watching = start('redis-cli', ['MONITOR']);
+        await until(async () => / cmd=monitor /.test(await connection.ok('CLIENT', 'LIST')));
         await connection.ok('XADD', 'seen', '1-1', 'f', 'a "b"\n\x01');
         await connection.ok('XLEN', 'seen');
-        const output = await watching;
+        await until(() => watching.output.includes('"XLEN"'));
+        const { output } = await watching.stop('SIGINT');
         assert.match(output, /^OK\n/);
         assert.match(output,
             /\d+\.\d{6} \[0 127\.0\.0\.1:\d+\] "XADD" "seen" "1-1" "f" "a \\"b\\"\\n\\x01"\n/);

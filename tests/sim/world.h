@@ -37,6 +37,8 @@ struct world_setup {
     unsigned long_percent; /* of the readers' and the threads' work waits for another turn */
     bool copies;           /* COPY; with cold reads for a single client only: it reads in steps */
     bool blocks;           /* the last client only reads, and may block */
+    bool groups;           /* commands about groups, too */
+    unsigned keys;         /* so many are used, so that clients meet; 0: all. Not with copies */
     struct sim_ranges_faults faults;
 };
 
@@ -100,7 +102,7 @@ struct world {
     bool power_armed; /* the disk will lose its power */
     bool power_lost;  /* nothing but world_crash may follow */
 
-    uint64_t turns, commands, cold_commands, crashes, restarts; /* for the curious */
+    uint64_t turns, commands, cold_commands, taken_over, crashes, restarts; /* for the curious */
 };
 
 extern struct world world;

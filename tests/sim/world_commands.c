@@ -128,6 +128,118 @@ static void add_keys(struct args *args, const struct model_command *command)
         add_key(args, command->key2);
 }
 
+static void add_named(struct args *args, const char *letter, unsigned number)
+{
+    CHECK(args->count < ARGS_MAX);
+    snprintf(args->text[args->count++], ARG_MAX, "%s%u", letter, number);
+}
+
+/* The key, the group and, if wanted, the consumer. */
+static void add_place(struct args *args, const struct model_command *command, bool consumer)
+{
+    add_key(args, command->key);
+    add_named(args, "g", command->group);
+    if (consumer)
+        add_named(args, "c", command->consumer);
+}
+
+static void add_ids(struct args *args, const struct model_command *command)
+{
+    for (unsigned i = 0; i < command->id_count; i++)
+        add_id(args, command->ids[i]);
+}
+
+static void xgroup_args(struct args *args, const struct model_command *command)
+{
+    bool create = command->kind == MODEL_XGROUP_CREATE;
+    if (create)
+        add(args, "CREATE");
+    else if (command->kind == MODEL_XGROUP_SETID)
+        add(args, "SETID");
+    else
+        add(args, command->kind == MODEL_XGROUP_DESTROY ? "DESTROY" : "DELCONSUMER");
+    add_place(args, command, command->kind == MODEL_XGROUP_DELCONSUMER);
+    if (create || command->kind == MODEL_XGROUP_SETID)
+        add_id(args, command->id);
+    if (create && command->make_stream)
+        add(args, "MKSTREAM");
+}
+
+static void xreadgroup_args(struct args *args, const struct model_command *command)
+{
+    add(args, "GROUP");
+    add_named(args, "g", command->group);
+    add_named(args, "c", command->consumer);
+    add(args, "COUNT");
+    add_number(args, command->number);
+    if (command->block) {
+        add(args, "BLOCK");
+        add(args, "0");
+    }
+    if (command->claims) {
+        add(args, "CLAIM");
+        add(args, "0");
+    }
+    if (command->no_ack)
+        add(args, "NOACK");
+    add(args, "STREAMS");
+    add_key(args, command->key);
+    if (command->history)
+        add_id(args, command->ids[0]);
+    else
+        add(args, ">");
+}
+
+static void claim_args(struct args *args, const struct model_command *command)
+{
+    add_place(args, command, true);
+    add(args, "0");
+    if (command->kind == MODEL_XCLAIM) {
+        add_ids(args, command);
+    } else {
+        add_id(args, command->id);
+        add(args, "COUNT");
+        add_number(args, command->number);
+    }
+    if (command->just_id)
+        add(args, "JUSTID");
+    if (command->force)
+        add(args, "FORCE");
+}
+
+static void add_group_args(struct args *args, const struct model_command *command)
+{
+    switch (command->kind) {
+    case MODEL_XREADGROUP:
+        xreadgroup_args(args, command);
+        break;
+    case MODEL_XACK:
+        add_place(args, command, false);
+        add_ids(args, command);
+        break;
+    case MODEL_XCLAIM:
+    case MODEL_XAUTOCLAIM:
+        claim_args(args, command);
+        break;
+    case MODEL_XPENDING:
+        add_place(args, command, false);
+        break;
+    case MODEL_XPENDING_ALL:
+        add_place(args, command, false);
+        add(args, "-");
+        add(args, "+");
+        add(args, "1000");
+        break;
+    case MODEL_XINFO_GROUPS:
+        add(args, "GROUPS");
+        add_key(args, command->key);
+        break;
+    default:
+        xgroup_args(args, command);
+        break;
+    }
+}
+
 static void add_args(struct args *args, const struct model_command *command)
 {
     switch (command->kind) {
@@ -136,8 +248,7 @@ static void add_args(struct args *args, const struct model_command *command)
         break;
     case MODEL_XDEL:
         add_key(args, command->key);
-        for (unsigned i = 0; i < command->id_count; i++)
-            add_id(args, command->ids[i]);
+        add_ids(args, command);
         break;
     case MODEL_XTRIM:
         add_key(args, command->key);
@@ -185,23 +296,47 @@ static void add_args(struct args *args, const struct model_command *command)
     case MODEL_TYPE:
         add_keys(args, command);
         break;
+    default:
+        add_group_args(args, command);
+        break;
     }
 }
 
 static const char *name_of(enum model_kind kind)
 {
     static const char *const names[] = {
-        [MODEL_XADD] = "XADD",         [MODEL_XDEL] = "XDEL",
-        [MODEL_XTRIM] = "XTRIM",       [MODEL_XSETID] = "XSETID",
-        [MODEL_DEL] = "DEL",           [MODEL_RENAME] = "RENAME",
-        [MODEL_RENAMENX] = "RENAMENX", [MODEL_COPY] = "COPY",
-        [MODEL_FLUSHDB] = "FLUSHDB",   [MODEL_FLUSHALL] = "FLUSHALL",
-        [MODEL_SWAPDB] = "SWAPDB",     [MODEL_SELECT] = "SELECT",
-        [MODEL_XRANGE] = "XRANGE",     [MODEL_XREVRANGE] = "XREVRANGE",
-        [MODEL_XLEN] = "XLEN",         [MODEL_XREAD] = "XREAD",
-        [MODEL_XINFO] = "XINFO",       [MODEL_DBSIZE] = "DBSIZE",
-        [MODEL_KEYS_ALL] = "KEYS",     [MODEL_EXISTS] = "EXISTS",
+        [MODEL_XADD] = "XADD",
+        [MODEL_XDEL] = "XDEL",
+        [MODEL_XTRIM] = "XTRIM",
+        [MODEL_XSETID] = "XSETID",
+        [MODEL_DEL] = "DEL",
+        [MODEL_RENAME] = "RENAME",
+        [MODEL_RENAMENX] = "RENAMENX",
+        [MODEL_COPY] = "COPY",
+        [MODEL_FLUSHDB] = "FLUSHDB",
+        [MODEL_FLUSHALL] = "FLUSHALL",
+        [MODEL_SWAPDB] = "SWAPDB",
+        [MODEL_SELECT] = "SELECT",
+        [MODEL_XRANGE] = "XRANGE",
+        [MODEL_XREVRANGE] = "XREVRANGE",
+        [MODEL_XLEN] = "XLEN",
+        [MODEL_XREAD] = "XREAD",
+        [MODEL_XINFO] = "XINFO",
+        [MODEL_DBSIZE] = "DBSIZE",
+        [MODEL_KEYS_ALL] = "KEYS",
+        [MODEL_EXISTS] = "EXISTS",
         [MODEL_TYPE] = "TYPE",
+        [MODEL_XGROUP_CREATE] = "XGROUP",
+        [MODEL_XGROUP_SETID] = "XGROUP",
+        [MODEL_XGROUP_DESTROY] = "XGROUP",
+        [MODEL_XGROUP_DELCONSUMER] = "XGROUP",
+        [MODEL_XREADGROUP] = "XREADGROUP",
+        [MODEL_XACK] = "XACK",
+        [MODEL_XCLAIM] = "XCLAIM",
+        [MODEL_XAUTOCLAIM] = "XAUTOCLAIM",
+        [MODEL_XPENDING] = "XPENDING",
+        [MODEL_XPENDING_ALL] = "XPENDING",
+        [MODEL_XINFO_GROUPS] = "XINFO",
     };
     return names[kind];
 }

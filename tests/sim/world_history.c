@@ -60,34 +60,36 @@ static void note_write(const struct model_command *command)
         (struct world_write){*command, store_last(world.broker->store)};
 }
 
-/* A read that went cold shows several states: it is exact only when its keys did not change. */
+/* What went cold while it read shows several states: it is exact only when its keys did not change.
+ */
 static bool is_exact(const struct world_step *step)
 {
-    return !step->went_cold || model_writes(step->command.kind) ||
+    enum model_kind kind = step->command.kind;
+    return !step->went_cold || (model_writes(kind) && !model_takes(kind)) ||
            model_depends_on(&world.model, &step->command) <= step->writes_before;
 }
 
 static void compare_reply(struct world_step *step)
 {
     struct bytes actual = buf_bytes(&step->reply);
-    struct buf expected, sorted;
+    struct buf expected, comparable;
     buf_init(&expected);
-    buf_init(&sorted);
+    buf_init(&comparable);
+    bool exact = is_exact(step);
+    if (!exact && model_takes(step->command.kind))
+        world_take_over(&step->command, actual);
     bool possible = model_run(&world.model, &step->command, actual, &expected);
-    if (step->command.kind == MODEL_KEYS_ALL && actual.len > 0 && actual.data[0] == '*') {
-        model_sort_reply(actual, &sorted);
-        actual = buf_bytes(&sorted);
-    }
-    if (is_exact(step) && (!possible || !bytes_equal(actual, buf_bytes(&expected)))) {
+    model_comparable(&step->command, actual, &comparable);
+    if (!possible || (exact && !bytes_equal(buf_bytes(&comparable), buf_bytes(&expected)))) {
         print_command("command", &step->command);
-        print_bytes("reply", actual);
+        print_bytes("reply", buf_bytes(&comparable));
         print_bytes("expected", buf_bytes(&expected));
         print_error("turn=%" PRIu64 " db=%u went_cold=%d\n", world.turns, step->command.db,
                     step->went_cold);
         fail_msg("the reply is not the model's");
     }
     buf_deinit(&expected);
-    buf_deinit(&sorted);
+    buf_deinit(&comparable);
 }
 
 static bool is_durable(uint64_t write)
@@ -244,23 +246,38 @@ void world_take_replies(struct world_client *client)
 /* ---- after a start ---- */
 
 /* The commands that show everything: of each database its size and names, of each key all. */
+static const struct model_command of_databases[] = {
+    {.kind = MODEL_SELECT}, {.kind = MODEL_DBSIZE}, {.kind = MODEL_KEYS_ALL}};
+static const struct model_command of_keys[] = {
+    {.kind = MODEL_XLEN},
+    {.kind = MODEL_XRANGE, .id2 = {UINT64_MAX, UINT64_MAX}},
+    {.kind = MODEL_XINFO},
+    {.kind = MODEL_XINFO_GROUPS}, /* from here on: of groups */
+    {.kind = MODEL_XPENDING},
+    {.kind = MODEL_XPENDING_ALL},
+    {.kind = MODEL_XPENDING, .group = 1},
+    {.kind = MODEL_XPENDING_ALL, .group = 1},
+};
+
+#define OF_DATABASE ((unsigned)(sizeof(of_databases) / sizeof(of_databases[0])))
+#define OF_KEY      ((unsigned)(sizeof(of_keys) / sizeof(of_keys[0])))
+#define OF_STREAM   3u
+
 static bool dump_command(unsigned at, struct model_command *out)
 {
-    const unsigned per_db = 3 + 3 * MODEL_KEYS;
+    const unsigned of_key = world.setup.groups ? OF_KEY : OF_STREAM;
+    const unsigned per_db = OF_DATABASE + of_key * MODEL_KEYS;
     unsigned what = at % per_db;
-    *out = (struct model_command){.db = at / per_db};
     if (at >= MODEL_DBS * per_db)
         return false;
-    if (what < 3) {
-        static const enum model_kind kinds[] = {MODEL_SELECT, MODEL_DBSIZE, MODEL_KEYS_ALL};
-        out->kind = kinds[what];
-        out->db2 = out->db;
+    if (what < OF_DATABASE) {
+        *out = of_databases[what];
     } else {
-        static const enum model_kind kinds[] = {MODEL_XLEN, MODEL_XRANGE, MODEL_XINFO};
-        out->kind = kinds[(what - 3) % 3];
-        out->key = (what - 3) / 3;
-        out->id2 = ID_MAX;
+        *out = of_keys[(what - OF_DATABASE) % of_key];
+        out->key = (what - OF_DATABASE) / of_key;
     }
+    out->db = at / per_db;
+    out->db2 = out->db;
     return true;
 }
 
@@ -274,10 +291,7 @@ static void dump_broker(struct buf *out)
         assert_true(world_send(client, &command));
         world_settle();
         struct world_step *step = step_at(client, client->answered - 1);
-        if (command.kind == MODEL_KEYS_ALL)
-            model_sort_reply(buf_bytes(&step->reply), out);
-        else
-            buf_add_bytes(out, buf_bytes(&step->reply));
+        model_comparable(&command, buf_bytes(&step->reply), out);
     }
     command = (struct model_command){.kind = MODEL_SELECT};
     assert_true(world_send(client, &command));

@@ -2,17 +2,16 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "tests/sim/world_model_internal.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-
-#define PADDING_MAX 6000
 
 /* ---- streams ---- */
 
 static void stream_clear(struct model_stream *stream)
 {
     mem_free(stream->entries);
+    model_groups_clear(stream);
     *stream = (struct model_stream){0};
 }
 
@@ -26,6 +25,7 @@ static void stream_copy(struct model_stream *to, const struct model_stream *from
         to->entries = mem_alloc(from->count * sizeof(*to->entries));
         memcpy(to->entries, from->entries, from->count * sizeof(*to->entries));
     }
+    model_groups_copy(to, from);
 }
 
 void model_deinit(struct model *model)
@@ -96,53 +96,6 @@ static size_t too_many(const struct model_stream *stream, const struct model_com
 
 /* ---- replies ---- */
 
-static void reply_number(struct buf *out, uint64_t n)
-{
-    buf_addf(out, ":%" PRIu64 "\r\n", n);
-}
-
-static void reply_text(struct buf *out, struct bytes text)
-{
-    buf_addf(out, "$%zu\r\n", text.len);
-    buf_add_bytes(out, text);
-    buf_add(out, "\r\n", 2);
-}
-
-static void reply_string(struct buf *out, const char *text)
-{
-    reply_text(out, bytes_of_string(text));
-}
-
-static void reply_id(struct buf *out, struct id id)
-{
-    char text[ID_TEXT_MAX];
-    reply_text(out, bytes_of(text, id_to_text(id, text)));
-}
-
-static void key_name(struct buf *out, unsigned key)
-{
-    buf_addf(out, "$2\r\nk%u\r\n", key);
-}
-
-void model_fields(uint64_t token, struct buf *out)
-{
-    char text[INTEGER_TEXT_MAX];
-    size_t padding = token % 16 == 0 ? token % PADDING_MAX : token % 150;
-    buf_add(out, "*4\r\n$1\r\nt\r\n", 11);
-    reply_text(out, bytes_of(text, u64_to_text(token, text)));
-    buf_addf(out, "$1\r\np\r\n$%zu\r\n", padding);
-    memset(buf_reserve(out, padding), 'p', padding);
-    out->len += padding;
-    buf_add(out, "\r\n", 2);
-}
-
-static void reply_entry(struct buf *out, const struct model_entry *entry)
-{
-    buf_add(out, "*2\r\n", 4);
-    reply_id(out, entry->id);
-    model_fields(entry->token, out);
-}
-
 static bool in_range(const struct model_entry *entry, struct id from, struct id to)
 {
     return !id_less(entry->id, from) && !id_less(to, entry->id);
@@ -159,7 +112,7 @@ static size_t reply_range(struct buf *out, const struct model_stream *stream, st
         const struct model_entry *entry = &stream->entries[reverse ? stream->count - 1 - i : i];
         if (!in_range(entry, from, to))
             continue;
-        reply_entry(&entries, entry);
+        model_reply_entry(&entries, entry);
         n++;
     }
     buf_addf(out, "*%zu\r\n", n);
@@ -188,20 +141,20 @@ static bool id_of_reply(struct bytes reply, struct id *out)
 
 /* ---- writes ---- */
 
-static struct model_stream *stream_of(struct model *model, unsigned db, unsigned key)
+struct model_stream *model_stream_of(struct model *model, unsigned db, unsigned key)
 {
     return &model->streams[db][key];
 }
 
-static void touch(struct model *model, unsigned db, unsigned key)
+void model_touch(struct model *model, unsigned db, unsigned key)
 {
     model->touched[db][key] = model->writes;
 }
 
 /* The key appeared or went. */
-static void touch_keys(struct model *model, unsigned db, unsigned key)
+void model_touch_keys(struct model *model, unsigned db, unsigned key)
 {
-    touch(model, db, key);
+    model_touch(model, db, key);
     model->keys_touched[db] = model->writes;
 }
 
@@ -227,7 +180,7 @@ static bool chosen_id(const struct model_stream *stream, struct model_command *c
 static bool run_xadd(struct model *model, struct model_command *command, struct bytes actual,
                      struct buf *out)
 {
-    struct model_stream *stream = stream_of(model, command->db, command->key);
+    struct model_stream *stream = model_stream_of(model, command->db, command->key);
     if (!stream->exists && command->no_create) {
         buf_addf(out, "$-1\r\n");
         return true;
@@ -240,30 +193,30 @@ static bool run_xadd(struct model *model, struct model_command *command, struct 
         return true;
     }
     if (!stream->exists)
-        touch_keys(model, command->db, command->key);
+        model_touch_keys(model, command->db, command->key);
     stream->exists = true;
     append(stream, command->id, command->token);
     remove_first(stream, too_many(stream, command));
-    touch(model, command->db, command->key);
-    reply_id(out, command->id);
+    model_touch(model, command->db, command->key);
+    model_reply_id(out, command->id);
     return true;
 }
 
 static void run_xdel(struct model *model, const struct model_command *command, struct buf *out)
 {
-    struct model_stream *stream = stream_of(model, command->db, command->key);
+    struct model_stream *stream = model_stream_of(model, command->db, command->key);
     uint64_t n = 0;
     for (unsigned i = 0; i < command->id_count; i++)
         n += remove_id(stream, command->ids[i]);
     if (n > 0)
-        touch(model, command->db, command->key);
-    reply_number(out, n);
+        model_touch(model, command->db, command->key);
+    model_reply_number(out, n);
 }
 
 static bool run_xtrim(struct model *model, struct model_command *command, struct bytes actual,
                       struct buf *out)
 {
-    struct model_stream *stream = stream_of(model, command->db, command->key);
+    struct model_stream *stream = model_stream_of(model, command->db, command->key);
     uint64_t n = too_many(stream, command);
     if (command->approximate && !command->resolved) {
         if (!number_of_reply(actual, &command->removed) || command->removed > n)
@@ -273,8 +226,8 @@ static bool run_xtrim(struct model *model, struct model_command *command, struct
         n = command->removed;
     remove_first(stream, n);
     if (n > 0)
-        touch(model, command->db, command->key);
-    reply_number(out, n);
+        model_touch(model, command->db, command->key);
+    model_reply_number(out, n);
     return true;
 }
 
@@ -296,7 +249,7 @@ static const char *setid_error(const struct model_stream *stream,
 
 static void run_xsetid(struct model *model, const struct model_command *command, struct buf *out)
 {
-    struct model_stream *stream = stream_of(model, command->db, command->key);
+    struct model_stream *stream = model_stream_of(model, command->db, command->key);
     const char *error = setid_error(stream, command);
     if (error != NULL) {
         buf_addf(out, "-ERR %s\r\n", error);
@@ -309,17 +262,17 @@ static void run_xsetid(struct model *model, const struct model_command *command,
         stream->added = command->number - 1;
     if (!id_is_zero(command->id2))
         stream->max_deleted = command->id2;
-    touch(model, command->db, command->key);
+    model_touch(model, command->db, command->key);
     buf_addf(out, "+OK\r\n");
 }
 
 static bool drop(struct model *model, unsigned db, unsigned key)
 {
-    struct model_stream *stream = stream_of(model, db, key);
+    struct model_stream *stream = model_stream_of(model, db, key);
     if (!stream->exists)
         return false;
     stream_clear(stream);
-    touch_keys(model, db, key);
+    model_touch_keys(model, db, key);
     return true;
 }
 
@@ -328,66 +281,66 @@ static void run_del(struct model *model, const struct model_command *command, st
     uint64_t n = drop(model, command->db, command->key);
     if (command->two_keys)
         n += drop(model, command->db, command->key2);
-    reply_number(out, n);
+    model_reply_number(out, n);
 }
 
 static void run_rename(struct model *model, const struct model_command *command, struct buf *out)
 {
-    struct model_stream *from = stream_of(model, command->db, command->key);
-    struct model_stream *to = stream_of(model, command->db, command->key2);
+    struct model_stream *from = model_stream_of(model, command->db, command->key);
+    struct model_stream *to = model_stream_of(model, command->db, command->key2);
     bool only_if_free = command->kind == MODEL_RENAMENX;
     if (!from->exists) {
         buf_addf(out, "-ERR no such key\r\n");
         return;
     }
     if (only_if_free && to->exists) {
-        reply_number(out, 0);
+        model_reply_number(out, 0);
         return;
     }
     if (from != to) {
         stream_clear(to);
         *to = *from;
         *from = (struct model_stream){0};
-        touch_keys(model, command->db, command->key);
-        touch_keys(model, command->db, command->key2);
+        model_touch_keys(model, command->db, command->key);
+        model_touch_keys(model, command->db, command->key2);
     }
     buf_addf(out, only_if_free ? ":1\r\n" : "+OK\r\n");
 }
 
 static void run_copy(struct model *model, const struct model_command *command, struct buf *out)
 {
-    const struct model_stream *from = stream_of(model, command->db, command->key);
-    struct model_stream *to = stream_of(model, command->db2, command->key2);
+    const struct model_stream *from = model_stream_of(model, command->db, command->key);
+    struct model_stream *to = model_stream_of(model, command->db2, command->key2);
     bool copies = from->exists && (!to->exists || command->replace);
     if (copies) {
         stream_copy(to, from);
         to->stored = to->count > 0 ? to->entries[to->count - 1].id : ID_MIN;
-        touch_keys(model, command->db2, command->key2);
+        model_touch_keys(model, command->db2, command->key2);
     }
-    reply_number(out, copies);
+    model_reply_number(out, copies);
 }
 
 static void flush(struct model *model, unsigned db)
 {
     bool empty = true;
     for (unsigned key = 0; key < MODEL_KEYS; key++)
-        empty = empty && !stream_of(model, db, key)->exists;
+        empty = empty && !model_stream_of(model, db, key)->exists;
     for (unsigned key = 0; key < MODEL_KEYS && !empty; key++) {
-        stream_clear(stream_of(model, db, key));
-        touch_keys(model, db, key);
+        stream_clear(model_stream_of(model, db, key));
+        model_touch_keys(model, db, key);
     }
 }
 
 static void swap(struct model *model, unsigned a, unsigned b)
 {
     for (unsigned key = 0; key < MODEL_KEYS && a != b; key++) {
-        struct model_stream *one = stream_of(model, a, key);
-        struct model_stream *other = stream_of(model, b, key);
+        struct model_stream *one = model_stream_of(model, a, key);
+        struct model_stream *other = model_stream_of(model, b, key);
         struct model_stream swapped = *one;
         *one = *other;
         *other = swapped;
-        touch_keys(model, a, key);
-        touch_keys(model, b, key);
+        model_touch_keys(model, a, key);
+        model_touch_keys(model, b, key);
     }
 }
 
@@ -395,6 +348,8 @@ static bool run_write(struct model *model, struct model_command *command, struct
                       struct buf *out)
 {
     model->writes++;
+    if (command->kind >= MODEL_XGROUP_CREATE)
+        return model_run_group_write(model, command, out);
     switch (command->kind) {
     case MODEL_XADD:
         return run_xadd(model, command, actual, out);
@@ -444,8 +399,8 @@ static void run_xread(struct model *model, const struct model_command *command, 
         size_t before = streams.len;
         CHECK(id_next(&from));
         buf_add(&streams, "*2\r\n", 4);
-        key_name(&streams, keys[i]);
-        if (reply_range(&streams, stream_of(model, command->db, keys[i]), from, ID_MAX, false,
+        model_reply_key(&streams, keys[i]);
+        if (reply_range(&streams, model_stream_of(model, command->db, keys[i]), from, ID_MAX, false,
                         command->number) > 0)
             served++;
         else
@@ -461,21 +416,21 @@ static void run_xread(struct model *model, const struct model_command *command, 
 
 static void info_number(struct buf *out, const char *name, uint64_t n)
 {
-    reply_string(out, name);
-    reply_number(out, n);
+    model_reply_string(out, name);
+    model_reply_number(out, n);
 }
 
 static void info_id(struct buf *out, const char *name, struct id id)
 {
-    reply_string(out, name);
-    reply_id(out, id);
+    model_reply_string(out, name);
+    model_reply_id(out, id);
 }
 
 static void info_entry(struct buf *out, const char *name, const struct model_entry *entry)
 {
-    reply_string(out, name);
+    model_reply_string(out, name);
     if (entry != NULL)
-        reply_entry(out, entry);
+        model_reply_entry(out, entry);
     else
         buf_addf(out, "$-1\r\n");
 }
@@ -495,7 +450,7 @@ static void run_xinfo(const struct model_stream *stream, struct buf *out)
     info_id(out, "max-deleted-entry-id", stream->max_deleted);
     info_number(out, "entries-added", stream->added);
     info_id(out, "recorded-first-entry-id", any ? stream->entries[0].id : ID_MIN);
-    info_number(out, "groups", 0);
+    info_number(out, "groups", model_groups_count(stream));
     info_entry(out, "first-entry", any ? &stream->entries[0] : NULL);
     info_entry(out, "last-entry", any ? &stream->entries[stream->count - 1] : NULL);
 }
@@ -504,7 +459,7 @@ static unsigned count_keys(struct model *model, unsigned db)
 {
     unsigned n = 0;
     for (unsigned key = 0; key < MODEL_KEYS; key++)
-        n += stream_of(model, db, key)->exists;
+        n += model_stream_of(model, db, key)->exists;
     return n;
 }
 
@@ -512,8 +467,8 @@ static void run_keys(struct model *model, unsigned db, struct buf *out)
 {
     buf_addf(out, "*%u\r\n", count_keys(model, db));
     for (unsigned key = 0; key < MODEL_KEYS; key++) {
-        if (stream_of(model, db, key)->exists)
-            key_name(out, key);
+        if (model_stream_of(model, db, key)->exists)
+            model_reply_key(out, key);
     }
 }
 
@@ -525,28 +480,31 @@ bool model_run(struct model *model, struct model_command *command, struct bytes 
         command->resolved = true;
         return possible;
     }
-    const struct model_stream *stream = stream_of(model, command->db, command->key);
-    if (command->kind == MODEL_SELECT)
+    const struct model_stream *stream = model_stream_of(model, command->db, command->key);
+    if (command->kind >= MODEL_XPENDING)
+        model_run_group_read(model, command, expected);
+    else if (command->kind == MODEL_SELECT)
         buf_addf(expected, "+OK\r\n");
     else if (command->kind == MODEL_XRANGE || command->kind == MODEL_XREVRANGE)
         reply_range(expected, stream, command->id, command->id2, command->kind == MODEL_XREVRANGE,
                     command->number);
     else if (command->kind == MODEL_XLEN)
-        reply_number(expected, stream->count);
+        model_reply_number(expected, stream->count);
     else if (command->kind == MODEL_XREAD)
         run_xread(model, command, expected);
     else if (command->kind == MODEL_XINFO)
         run_xinfo(stream, expected);
     else if (command->kind == MODEL_DBSIZE)
-        reply_number(expected, count_keys(model, command->db));
+        model_reply_number(expected, count_keys(model, command->db));
     else if (command->kind == MODEL_KEYS_ALL)
         run_keys(model, command->db, expected);
     else if (command->kind == MODEL_TYPE)
         buf_addf(expected, stream->exists ? "+stream\r\n" : "+none\r\n");
     else
-        reply_number(expected, (uint64_t)stream->exists +
-                                   (command->two_keys &&
-                                    stream_of(model, command->db, command->key2)->exists));
+        model_reply_number(
+            expected,
+            (uint64_t)stream->exists +
+                (command->two_keys && model_stream_of(model, command->db, command->key2)->exists));
     return true;
 }
 
@@ -577,18 +535,4 @@ uint64_t model_depends_on(const struct model *model, const struct model_command 
     default:
         return command->two_keys ? max_of(key, model->touched[command->db][command->key2]) : key;
     }
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return memcmp(a, b, 8);
-}
-
-void model_sort_reply(struct bytes reply, struct buf *out)
-{
-    const char *end = memchr(reply.data, '\n', reply.len);
-    size_t head = (size_t)(end + 1 - reply.data);
-    buf_add_bytes(out, reply);
-    /* Each name is "$2\r\nkN\r\n": 8 bytes. */
-    qsort(out->data + out->len - reply.len + head, (reply.len - head) / 8, 8, compare_names);
 }

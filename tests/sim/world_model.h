@@ -1,6 +1,7 @@
 /* world_model: what a server with a few databases and keys must answer, told by arrays.
  *
- * The dumb truth beside the real broker: a stream is a sorted array, a key is a place in a table.
+ * The dumb truth beside the real broker: a stream is a sorted array, so is what is pending in a
+ * group, a key is a place in a table.
  * A command is run on the model in the order in which the broker ran it; the model answers the
  * reply that must have been given, byte for byte. What a reply decides (the id that XADD chose, how
  * many entries `XTRIM ~` removed) is taken over from the real one and kept in the command, so that
@@ -16,12 +17,33 @@
 
 #define MODEL_DBS     2u
 #define MODEL_KEYS    5u
-#define MODEL_IDS_MAX 3u
+#define MODEL_IDS_MAX 8u
+
+#define MODEL_GROUPS    2u
+#define MODEL_CONSUMERS 3u
+/* Entries that a command about a group shows, and that it finds to be gone. */
+#define MODEL_SHOWN_MAX 12u
+#define MODEL_GONE_MAX  256u
 
 /* An entry's fields are told by its token. */
 struct model_entry {
     struct id id;
     uint64_t token;
+};
+
+struct model_pending {
+    struct id id;
+    unsigned consumer;
+    uint64_t deliveries;
+};
+
+/* Consumers without pending entries are not told apart from those that are not there. */
+struct model_group {
+    bool exists;
+    struct id last;
+    struct model_pending *pending;
+    size_t count;
+    size_t cap;
 };
 
 struct model_stream {
@@ -34,6 +56,7 @@ struct model_stream {
     struct id
         stored; /* greatest ever appended, which XSETID cannot go below while there are entries */
     uint64_t added;
+    struct model_group groups[MODEL_GROUPS];
 };
 
 struct model {
@@ -55,6 +78,14 @@ enum model_kind {
     MODEL_FLUSHDB,
     MODEL_FLUSHALL,
     MODEL_SWAPDB,
+    MODEL_XGROUP_CREATE, /* from here on: about groups */
+    MODEL_XGROUP_SETID,
+    MODEL_XGROUP_DESTROY,
+    MODEL_XGROUP_DELCONSUMER,
+    MODEL_XREADGROUP, /* the first that takes entries */
+    MODEL_XACK,
+    MODEL_XCLAIM,
+    MODEL_XAUTOCLAIM,
     MODEL_SELECT, /* the first that writes nothing */
     MODEL_XRANGE,
     MODEL_XREVRANGE,
@@ -65,9 +96,21 @@ enum model_kind {
     MODEL_KEYS_ALL,
     MODEL_EXISTS,
     MODEL_TYPE,
+    MODEL_XPENDING, /* from here on: about groups */
+    MODEL_XPENDING_ALL,
+    MODEL_XINFO_GROUPS,
 };
 
 enum model_trim { MODEL_TRIM_NONE, MODEL_TRIM_MAXLEN, MODEL_TRIM_MINID };
+
+/* What a command about a group does to its pending entries. */
+struct model_taking {
+    struct id shown[MODEL_SHOWN_MAX]; /* claimed, or delivered anew; or of the history */
+    unsigned shown_count;
+    unsigned claimed;               /* XREADGROUP: so many of them, the first ones */
+    struct id gone[MODEL_GONE_MAX]; /* pending no more */
+    unsigned gone_count;
+};
 
 struct model_command {
     enum model_kind kind;
@@ -91,11 +134,28 @@ struct model_command {
     uint64_t token;  /* XADD */
     uint64_t removed;
     bool resolved; /* ran before: what the reply decided is known */
+
+    unsigned group;
+    unsigned consumer;
+    bool make_stream; /* XGROUP CREATE MKSTREAM */
+    bool history;     /* XREADGROUP with an id, ids[0], instead of ">" */
+    bool claims;      /* XREADGROUP CLAIM 0 */
+    bool no_ack;      /* XREADGROUP */
+    bool just_id;     /* XCLAIM, XAUTOCLAIM */
+    bool force;       /* XCLAIM */
+    bool taken;       /* in several steps, while others wrote: what it did is `taking` */
+    struct model_taking taking;
 };
 
 static inline bool model_writes(enum model_kind kind)
 {
     return kind < MODEL_SELECT;
+}
+
+/* Of the writes: it reads in steps, and says what it takes. */
+static inline bool model_takes(enum model_kind kind)
+{
+    return kind >= MODEL_XREADGROUP && kind <= MODEL_XAUTOCLAIM;
 }
 
 void model_deinit(struct model *model);
@@ -115,7 +175,8 @@ bool model_run(struct model *model, struct model_command *command, struct bytes 
 /* The last write that the reply of `command` depends on, which ran just now. */
 uint64_t model_depends_on(const struct model *model, const struct model_command *command);
 
-/* Orders the elements of a flat array reply (KEYS). */
-void model_sort_reply(struct bytes reply, struct buf *out);
+/* A reply as it is compared: names in order, without what the model does not know: times, numbers
+ * of consumers, counters of entries. */
+void model_comparable(const struct model_command *command, struct bytes reply, struct buf *out);
 
 #endif

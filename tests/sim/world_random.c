@@ -1,8 +1,10 @@
 /* Random commands that hit: ids near those that exist, keys among few. */
-#include "tests/sim/world.h"
+#include "tests/sim/world_internal.h"
 
 /* A stream with more entries is mostly trimmed and dropped. */
 #define STREAM_ENTRIES_MAX 60
+/* Of one XDEL. */
+#define DELETED_MAX 3
 
 static uint64_t below(uint64_t n)
 {
@@ -27,6 +29,11 @@ static struct id some_id(const struct model_stream *stream)
     if (id_is_zero(id))
         id.seq = 1;
     return id;
+}
+
+struct id world_some_id(const struct model_command *command)
+{
+    return some_id(stream_of(command));
 }
 
 static void choose_trim(struct model_command *command)
@@ -110,7 +117,7 @@ static void fill_write(struct model_command *command)
         command->approximate = world_chance(40);
     }
     if (command->kind == MODEL_XDEL) {
-        command->id_count = 1 + (unsigned)below(MODEL_IDS_MAX);
+        command->id_count = 1 + (unsigned)below(DELETED_MAX);
         for (unsigned i = 0; i < command->id_count; i++)
             command->ids[i] = some_id(stream_of(command));
     }
@@ -147,16 +154,22 @@ static void fill_read(struct model_command *command, bool may_block)
 struct model_command world_random_command(const struct world_client *client)
 {
     bool reader = world.setup.blocks && client == &world.clients[world.setup.clients - 1];
+    unsigned keys = world.setup.keys > 0 ? world.setup.keys : MODEL_KEYS;
     struct model_command command = {
         .db = client->db,
-        .key = (unsigned)below(MODEL_KEYS),
-        .key2 = (unsigned)below(MODEL_KEYS),
+        .key = (unsigned)below(keys),
+        .key2 = (unsigned)below(keys),
     };
     if (world_chance(4)) {
         command.kind = MODEL_SELECT;
         command.db2 = (unsigned)below(MODEL_DBS);
     } else if (reader || world_chance(world.setup.read_percent)) {
-        fill_read(&command, reader);
+        if (world.setup.groups && world_chance(30))
+            world_random_group_read(&command, reader);
+        else
+            fill_read(&command, reader);
+    } else if (world.setup.groups && world_chance(50)) {
+        world_random_group_write(&command);
     } else {
         fill_write(&command);
     }

@@ -24,6 +24,7 @@ struct broker {
     bool failed;
     bool stalled;
     bool paused;
+    bool full;           /* database 0 has no room in memory */
     struct list waiting; /* for room */
     unsigned after_calls;
     unsigned waits; /* of commands */
@@ -83,6 +84,14 @@ bool broker_paused(const struct broker *of, bool write)
     return of->paused;
 }
 
+bool broker_out_of_memory(struct broker *of, unsigned db, const struct command_row *row,
+                          const struct bytes *argv, size_t argc)
+{
+    (void)argv;
+    (void)argc;
+    return of->full && db == 0 && (row->flags & COMMAND_WRITE);
+}
+
 void broker_wait_for_room(struct broker *of, struct session *waiting)
 {
     list_push_back(&of->waiting, &waiting->wait_link);
@@ -112,15 +121,13 @@ void broker_after_command(struct broker *of, struct session *of_session)
     of->after_calls++;
 }
 
-void broker_command_waits(struct broker *of, struct session *of_session)
+void broker_command_waits(struct session *of_session)
 {
-    (void)of_session;
-    of->waits++;
+    of_session->broker->waits++;
 }
 
-void broker_discard(struct broker *of, struct session *discarding)
+void broker_discard(struct session *discarding)
 {
-    (void)of;
     if (discarding->transaction == NULL)
         return;
     transaction_clear(discarding);
@@ -130,7 +137,7 @@ void broker_discard(struct broker *of, struct session *discarding)
 void broker_forget(struct broker *of, struct session *forgotten)
 {
     of->left++;
-    broker_discard(of, forgotten);
+    broker_discard(forgotten);
 }
 
 void broker_count_output_limit(struct broker *of, uint64_t lost)
@@ -261,6 +268,8 @@ static const struct command_row rows[] = {
     {.name = "big", .run = big_command, .arity = 2},
     {.name = "pushself", .run = pushself_command, .arity = 1},
     {.name = "write", .run = echo_command, .arity = -2, .flags = COMMAND_WRITE},
+    {.name = "select", .run = echo_command, .arity = 2},
+    {.name = "exec", .run = quit_command, .arity = 1, .flags = COMMAND_EXECUTES | COMMAND_UNQUEUED},
     {.name = "auth", .run = auth_command, .arity = -2, .flags = COMMAND_NO_AUTH},
     {.name = "quit", .run = quit_command, .arity = -1},
     {.name = "reply", .arity = -2, .subcommands = reply_rows},

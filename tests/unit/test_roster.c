@@ -16,13 +16,18 @@ static struct member members[NUMBERS];
 static void check(const struct roster *roster)
 {
     size_t count = 0;
-    for (size_t i = 0; i < NUMBERS; i++) {
-        struct member *member = &members[i];
+    struct roster_entry *after = NULL;
+    for (size_t i = NUMBERS; i > 0; i--) {
+        struct member *member = &members[i - 1];
         struct roster_entry *expected = member->present ? &member->entry : NULL;
+        assert_ptr_equal(roster_after(roster, member->entry.number), after);
+        after = member->present ? &member->entry : after;
         assert_ptr_equal(roster_find(roster, member->entry.name), expected);
         assert_ptr_equal(roster_at(roster, member->entry.number), expected);
         count += member->present;
     }
+    assert_ptr_equal(roster_after(roster, 0), after);
+    assert_null(roster_after(roster, UINT64_MAX));
     assert_int_equal(roster->count, count);
     for (uint32_t i = 1; i < roster->count; i++) {
         assert_true(bytes_compare(roster->by_name[i - 1]->name, roster->by_name[i]->name) < 0);

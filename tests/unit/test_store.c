@@ -425,6 +425,27 @@ static void a_catalog_that_cannot_be_read_ends_the_start(void **state)
     sim_ranges_disk_set_faults(test->rows, &(struct sim_ranges_faults){0});
 }
 
+static void a_record_is_left_to_grow_while_it_does(void **state)
+{
+    struct store_case *test = *state;
+    assert_false(store_growing(test->store));
+    log_op(test, 1);
+    assert_true(store_growing(test->store));
+    log_op(test, 2);
+    assert_true(store_growing(test->store));
+    assert_false(store_growing(test->store));
+}
+
+static void a_record_of_many_ops_is_not_left_to_grow(void **state)
+{
+    struct store_case *test = *state;
+    for (uint64_t i = 1; i < STORE_GROWING_OPS; i++)
+        log_op(test, i);
+    assert_true(store_growing(test->store));
+    log_op(test, STORE_GROWING_OPS);
+    assert_false(store_growing(test->store));
+}
+
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -437,6 +458,8 @@ int main(void)
         STORE_TEST(a_ticket_is_for_everything_up_to_now),
         STORE_TEST(tickets_before_a_seal_are_one_fold),
         STORE_TEST(an_object_written_during_a_fold_is_not_clean_after_it),
+        STORE_TEST(a_record_is_left_to_grow_while_it_does),
+        STORE_TEST(a_record_of_many_ops_is_not_left_to_grow),
         STORE_TEST(a_full_record_stalls_until_it_is_handed_over),
         STORE_TEST(a_dirty_set_of_twice_its_size_stalls),
         STORE_TEST(limits_can_be_changed),

@@ -85,6 +85,45 @@ static void a_write_to_a_failed_store_is_not_queued(void **state)
     assert_int_equal(transaction->count, 0);
 }
 
+static void what_has_no_room_in_memory_is_not_queued(void **state)
+{
+    const struct transaction *transaction = begin();
+
+    (void)state;
+    broker.full = true;
+    feed("write a\r\n");
+    assert_sends("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    assert_true(transaction->rejected);
+    assert_int_equal(transaction->count, 0);
+    feed("echo a\r\n");
+    assert_sends("+QUEUED\r\n");
+    assert_int_equal(broker.after_calls, 0);
+}
+
+static void a_queue_is_not_run_when_room_in_memory_is_gone(void **state)
+{
+    (void)state;
+    begin();
+    broker.options.databases = 2;
+    feed("select 2\r\nselect x\r\nwrite a\r\n");
+    drop_output();
+    broker.full = true;
+    feed("exec\r\n");
+    assert_sends("-EXECABORT Transaction discarded because of: OOM command not allowed when used "
+                 "memory > 'maxmemory'.\r\n");
+    assert_null(session->transaction);
+}
+
+static void what_comes_behind_a_select_runs_in_that_database(void **state)
+{
+    (void)state;
+    begin();
+    broker.options.databases = 2;
+    broker.full = true; /* database 0 is */
+    feed("select 1\r\nwrite a\r\nexec\r\n");
+    assert_sends("+QUEUED\r\n+QUEUED\r\n+OK\r\n");
+}
+
 static void a_queue_has_a_limit(void **state)
 {
     struct transaction *transaction = begin();
@@ -132,6 +171,9 @@ int main(void)
         TEST(a_queue_knows_whether_it_writes),
         TEST(commands_that_are_refused_spoil_the_transaction),
         TEST(a_write_to_a_failed_store_is_not_queued),
+        TEST(what_has_no_room_in_memory_is_not_queued),
+        TEST(a_queue_is_not_run_when_room_in_memory_is_gone),
+        TEST(what_comes_behind_a_select_runs_in_that_database),
         TEST(a_queue_has_a_limit),
         TEST(what_is_idle_is_freed_and_nothing_else),
         TEST(a_session_that_goes_away_frees_its_queue),

@@ -39,6 +39,25 @@ static void an_overwritten_value_stays_where_it_is_if_the_room_suits(void **stat
     value_unref(value);
 }
 
+static void a_value_takes_what_its_length_takes_whatever_it_was(void **state)
+{
+    (void)state;
+    struct value *value = value_create(BYTES("a"));
+    char data[4096] = {0};
+    for (int i = 0; i < 2000; i++) {
+        struct bytes bytes = bytes_of(data, (size_t)random_below(&dice, sizeof(data)));
+        bool part = random_below(&dice, 4) == 0;
+        value = part ? value_splice(value, 0, bytes) : value_replace(value, bytes);
+        struct value *fresh = value_create(value_bytes(value));
+        if (part)
+            assert_true(value_size(value) >= value_size(fresh));
+        else
+            assert_int_equal(value_size(value), value_size(fresh));
+        value_unref(fresh);
+    }
+    value_unref(value);
+}
+
 /* Beside a plain array. */
 static void splices_write_where_they_should(void **state)
 {
@@ -68,6 +87,7 @@ int main(void)
         cmocka_unit_test(a_value_has_the_bytes_it_was_given),
         cmocka_unit_test(who_shares_a_value_does_not_see_changes),
         cmocka_unit_test(an_overwritten_value_stays_where_it_is_if_the_room_suits),
+        cmocka_unit_test(a_value_takes_what_its_length_takes_whatever_it_was),
         cmocka_unit_test(splices_write_where_they_should),
     };
     random_init(&dice, unit_seed());

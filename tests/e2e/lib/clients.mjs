@@ -4,6 +4,8 @@ import Redis from 'ioredis';
 import { ErrorReply, createClient } from 'redis';
 
 const RECONNECT_MS = 20;
+// A machine may be busy: the library gives up after five seconds unless it is told otherwise.
+const COMMAND_MS_MAX = 60_000;
 
 // An error that the server meant. Anything else is the connection's, or a server's that starts.
 export function isReplyError(error) {
@@ -11,17 +13,23 @@ export function isReplyError(error) {
         !error.message.startsWith('LOADING');
 }
 
+// node-redis, connected. options: as createClient has them; RESP is 3 unless they say otherwise.
+export async function nodeRedis(port, options = {}) {
+    const client = createClient({
+        url: `redis://127.0.0.1:${port}`, RESP: 3, commandOptions: { timeout: COMMAND_MS_MAX },
+        ...options,
+    });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+}
+
 // A feed's entries are { key, id, fields }; fields is null where the entry is gone.
 export class NodeRedis {
     // options: as createClient has them
     static async open(port, RESP, options = {}) {
-        const client = createClient({
-            url: `redis://127.0.0.1:${port}`, RESP, socket: { reconnectStrategy: RECONNECT_MS },
-            ...options,
-        });
-        client.on('error', () => {});
-        await client.connect();
-        return new NodeRedis(client);
+        const socket = { reconnectStrategy: RECONNECT_MS };
+        return new NodeRedis(await nodeRedis(port, { RESP, socket, ...options }));
     }
 
     constructor(client) {
