@@ -129,6 +129,7 @@ static enum err apply_trim(const struct applying *applying)
     if (applying->op->number > feed_row(feed)->length)
         return ERR_CORRUPT;
     store_grew(applying->store, feed_trim(feed, applying->op->id, applying->op->number));
+    upkeep_stir(feed);
     return ERR_OK;
 }
 
@@ -150,6 +151,7 @@ static enum err apply_erase(const struct applying *applying)
     if (fits)
         store_grew(applying->store, feed_erase(feed, (const struct id *)(const void *)ids.data,
                                                count, applying->op->id));
+    upkeep_stir(feed);
     buf_deinit(&ids);
     return fits ? ERR_OK : ERR_CORRUPT;
 }
@@ -427,7 +429,7 @@ static enum err apply_to_group(const struct applying *applying)
     enum err err = keyspace_groups(applying->keyspace, applying->object);
     if (err != ERR_OK)
         return err;
-    touch_feed(applying);
+    upkeep_stir(touch_feed(applying));
     return apply_group(applying->keyspace, applying->op, applying->object);
 }
 

@@ -321,6 +321,43 @@ static void a_group_holds_what_it_has_not_acknowledged(void **state)
     assert_int_equal(length("k"), 1);
 }
 
+/* A look at what stays held is a record: there is none each second. */
+static void what_stays_held_is_looked_at_now_and_then(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        (void)ask("XGROUP CREATE k g 0 MKSTREAM");
+        (void)ask("FEED.POLICY k MAXLEN 2 ACKED yes");
+        add("k", 10);
+        settle();
+        uint64_t before = store_last(broker->store);
+        for (int i = 0; i < 50; i++) {
+            pass_ms(1000);
+            settle();
+        }
+        assert_int_equal(store_last(broker->store), before);
+        for (int i = 0; i < 100; i++) {
+            pass_ms(1000);
+            settle();
+        }
+        assert_in_range(store_last(broker->store) - before, 1, 3);
+        if (again) {
+            fold();
+            restart();
+        }
+        assert_int_equal(length("k"), 10);
+        (void)ask("XREADGROUP GROUP g c NOACK COUNT 4 STREAMS k >");
+        pass_ms(1001);
+        settle();
+        assert_int_equal(length("k"), 6);
+        (void)ask("XGROUP DESTROY k g");
+        pass_ms(1001);
+        settle();
+        assert_int_equal(length("k"), 2);
+        (void)ask("DEL k");
+    }
+}
+
 static void a_group_that_is_too_far_behind_is_parked(void **state)
 {
     (void)state;
@@ -492,6 +529,7 @@ int main(void)
         TEST(a_policy_goes_where_its_feed_goes),
         TEST(all_that_is_set_holds_through_folds_and_restarts),
         TEST(a_group_holds_what_it_has_not_acknowledged),
+        TEST(what_stays_held_is_looked_at_now_and_then),
         TEST(a_group_that_is_too_far_behind_is_parked),
         TEST(many_groups_are_asked_over_several_turns),
         TEST(what_groups_hold_anew_while_others_are_asked_stays),
