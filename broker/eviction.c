@@ -63,7 +63,8 @@ void eviction_run(struct broker *broker)
         uint16_t id = (uint16_t)__builtin_ctzll(grown);
         const struct key_range *range =
             key_ranges_with_id(&store_catalog(keyspace->store)->ranges, id);
-        if (range != NULL && !keep_within(broker, range, &left))
+        bool evicts = range != NULL && range->store == STORE_MEMORY; /* else its keys move away */
+        if (evicts && !keep_within(broker, range, &left))
             break;
         grown &= grown - 1;
     }

@@ -158,7 +158,9 @@ static enum flow rename_key(struct session *session, bool only_if_free)
         reply_integer(&session->reply, 0);
         return FLOW_DONE;
     }
-    if (target->in_memory && object_feed(source) != NULL) {
+    bool to_memory =
+        keyspace_range(&session->broker->keyspace, session->db, to)->store == STORE_MEMORY;
+    if (to_memory && object_feed(source) != NULL) {
         access_no_feed(session);
         return FLOW_DONE;
     }
@@ -170,7 +172,7 @@ static enum flow rename_key(struct session *session, bool only_if_free)
     if (source != target) {
         if (object_type(target) != OBJECT_NONE)
             keys_drop(session, session->db, to, target);
-        move_key(session, from, source, to, target->in_memory);
+        move_key(session, from, source, to, to_memory);
         keyspace_event(session, EVENT_NEW, "new", session->db, to);
         keyspace_event(session, EVENT_GENERIC, "rename_from", session->db, from);
         keyspace_event(session, EVENT_GENERIC, "rename_to", session->db, to);

@@ -325,7 +325,7 @@ void memory_forget_space(struct memory *memory, uint32_t space)
     }
 }
 
-static void move(struct memory *memory, struct object *object, uint16_t to)
+void memory_move(struct memory *memory, struct object *object, uint16_t to)
 {
     struct memory_range *old = &memory->ranges[object->range];
     struct memory_range *new = &memory->ranges[to];
@@ -353,7 +353,7 @@ void memory_rehome(struct memory *memory, uint16_t from,
             node = node->next;
             uint16_t to = belongs(context, object);
             if (to != from)
-                move(memory, object, to);
+                memory_move(memory, object, to);
         }
     }
 }

@@ -96,6 +96,8 @@ struct object *memory_expired(struct memory *memory, uint16_t range, size_t *loo
 
 /* All keys of a namespace go at once. */
 void memory_forget_space(struct memory *memory, uint32_t space);
+/* An object goes to another range. */
+void memory_move(struct memory *memory, struct object *object, uint16_t to);
 /* The objects of the range `from` of which `belongs` says that they are of another one go there. */
 void memory_rehome(struct memory *memory, uint16_t from,
                    uint16_t (*belongs)(void *context, const struct object *object), void *context);

@@ -104,7 +104,7 @@ describe('beside redis-server', () => {
             [3, () => ['TYPE', key()]],
             [3, () => ['DEL', key(), key()]],
             [2, () => ['RENAME', key(), key()]],
-            [2, () => ['XTRIM', key(), 'MAXLEN', '2']],
+            [3, () => ['XTRIM', key(), 'MAXLEN', random.pick(['0', '1', '2'])]],
             [1, () => ['MULTI']],
             [1, () => ['SELECT', String(random.below(2))]],
             [3, () => (index === 1 ? ['CLIENT', 'CACHING', 'YES'] : ['PING'])],
@@ -122,7 +122,7 @@ describe('beside redis-server', () => {
                 }
                 await pairs.run(index, 'EXEC');
             }
-            if (random.chance(0.02)) {
+            if (random.chance(0.008)) {
                 await pairs.run(0, 'XADD', 'a', `${++id}-1`, 'f', 'v');
                 await pairs.run(random.below(modes.length), 'FLUSHALL');
             }

@@ -227,9 +227,18 @@ static void rows_have_their_keys(void **state)
     key_timed(&made, KEY_ALARM, (struct chunk_home){0}, (struct id){1000, 258});
     check_made("00 00 00 00  00 00  10  00 00 00 00 00 00 00 00"
                "00 00 00 00 00 00 03 e8  00 00 00 00 00 00 01 02");
+    key_expiry(&made, 1, 1000, BYTES("orders"));
+    check_made("00 00 00 01  40 00  12  00 00 00 00 00 00 03 e8  'orders'");
     key_timed(&made, KEY_DELAYED, home, (struct id){1000, 2});
     check_made("00 00 00 01  00 69  11  00 00 00 00 00 00 01 02"
                "00 00 00 00 00 00 03 e8  00 00 00 00 00 00 00 02");
+}
+
+static void a_time_of_expiry_counts_in_64ths_up_to_a_bound(void **state)
+{
+    (void)state;
+    assert_int_equal(catalog_expiry(127), 1);
+    assert_int_equal(catalog_expiry((UINT64_C(1) << 42) + 1000), UINT64_C(1) << 36);
 }
 
 static void the_slot_is_that_of_the_hash_tag(void **state)
@@ -416,6 +425,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ops_of_groups_have_heads_and_runs_of_changes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(rows_have_their_keys, set_up, tear_down),
+        cmocka_unit_test(a_time_of_expiry_counts_in_64ths_up_to_a_bound),
         cmocka_unit_test(the_slot_is_that_of_the_hash_tag),
         cmocka_unit_test_setup_teardown(the_catalog_has_databases_and_rules, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_feed_has_counters_and_extras, set_up, tear_down),
