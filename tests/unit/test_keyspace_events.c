@@ -93,12 +93,13 @@ static void an_event_is_published_when_its_write_is_durable(void **state)
     assert_int_equal(messages("__keyspace@0__:k0\r\n$4\r\nxadd\r\n"), 2);
 }
 
-static void an_event_waits_for_its_own_record(void **state)
+/* Two writes in two records. True: there was a time at which just one of them was durable. */
+static bool hear_two_events(void)
 {
-    (void)state;
-    choose("Kt");
-    world.setup.long_percent = HOLD;
     uint64_t lsns[2];
+    unsigned heard = 0;
+    bool one_heard = false;
+    world.setup.long_percent = HOLD;
     for (int i = 0; i < 2; i++) {
         send(add());
         turns(20);
@@ -106,8 +107,6 @@ static void an_event_waits_for_its_own_record(void **state)
     }
     assert_true(lsns[0] < lsns[1]);
     world.setup.long_percent = GO;
-    unsigned heard = 0;
-    bool one_heard = false;
     while (heard < 2) {
         world_turn();
         heard += messages("");
@@ -115,7 +114,18 @@ static void an_event_waits_for_its_own_record(void **state)
         uint64_t durable = broker_durable(world.broker);
         assert_int_equal(heard, (lsns[0] <= durable) + (lsns[1] <= durable));
     }
-    assert_true(one_heard);
+    world_settle();
+    return one_heard;
+}
+
+static void an_event_waits_for_its_own_record(void **state)
+{
+    (void)state;
+    int apart = 0;
+    choose("Kt");
+    for (int i = 0; i < 20; i++)
+        apart += hear_two_events();
+    assert_true(apart > 0);
 }
 
 static void other_messages_do_not_wait_for_it(void **state)
