@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "broker/apply_group.h"
+#include "broker/apply_range.h"
 #include "storage/effect.h"
 #include "storage/upkeep.h"
 
@@ -205,7 +206,8 @@ static enum err apply_rename(const struct applying *applying)
 {
     struct object *from = applying->object;
     struct object *to;
-    enum err err = keyspace_find(applying->keyspace, applying->op->db, applying->op->key2, &to);
+    enum err err =
+        keyspace_find_durable(applying->keyspace, applying->op->db, applying->op->key2, &to);
     if (err != ERR_OK)
         return err;
     if (object_type(from) == OBJECT_NONE || object_type(to) != OBJECT_NONE)
@@ -291,52 +293,6 @@ static enum err apply_swap(const struct applying *applying)
     a->lsn = a->swap_lsn = applying->lsn;
     b->lsn = b->swap_lsn = applying->lsn;
     store_grew(applying->store, DIRTY_OBJECT_BYTES);
-    return ERR_OK;
-}
-
-/* The rules have changed: keys of memory ranges may be of another one now. */
-static uint16_t range_of(void *context, const struct object *object)
-{
-    struct keyspace *keyspace = context;
-    unsigned db = keyspace_db_of(keyspace, object->space);
-    return keyspace_range(keyspace, db, object_name(object))->id;
-}
-
-static void rehome(const struct applying *applying)
-{
-    for (uint16_t id = 0; id < KEY_RANGES_MAX; id++)
-        memory_rehome(&applying->keyspace->memory, id, range_of, applying->keyspace);
-    store_grew(applying->store, DIRTY_OBJECT_BYTES);
-}
-
-static enum err apply_range_set(const struct applying *applying)
-{
-    struct key_ranges *ranges = &store_catalog(applying->store)->ranges;
-    struct key_range rule;
-    char prefix[KEY_RANGE_PREFIX_MAX];
-    enum err err = key_range_decode(applying->op->data, prefix, &rule);
-    if (err == ERR_OK)
-        err = key_ranges_set(ranges, &rule);
-    if (err != ERR_OK)
-        return ERR_CORRUPT;
-    rehome(applying);
-    return ERR_OK;
-}
-
-static enum err apply_range_delete(const struct applying *applying)
-{
-    struct key_ranges *ranges = &store_catalog(applying->store)->ranges;
-    const struct op *op = applying->op;
-    if (op->number > UINT32_MAX)
-        return ERR_CORRUPT;
-    const struct key_range *rule = key_ranges_find(ranges, (uint32_t)op->number, op->data);
-    if (rule == NULL)
-        return ERR_CORRUPT;
-    uint16_t id = rule->id;
-    if (key_ranges_delete(ranges, (uint32_t)op->number, op->data) != ERR_OK)
-        return ERR_CORRUPT;
-    rehome(applying);
-    memory_reset_range(&applying->keyspace->memory, id);
     return ERR_OK;
 }
 
@@ -492,9 +448,10 @@ static enum err dispatch(const struct applying *applying)
     case OP_PUT:
         return apply_effect(applying);
     case OP_RANGE_SET:
-        return apply_range_set(applying);
     case OP_RANGE_DELETE:
-        return apply_range_delete(applying);
+    case OP_RANGE_MOVE:
+    case OP_RANGE_MOVED:
+        return apply_range(applying->keyspace, applying->op);
     case OP_SCHEDULE:
         return apply_schedule(applying);
     case OP_DUE:
@@ -529,7 +486,7 @@ enum err apply(struct keyspace *keyspace, const struct op *op, uint64_t lsn)
     if (op->db >= store_catalog(keyspace->store)->count)
         return ERR_CORRUPT;
     if (op_has_key(op->kind) && applying.object == NULL) {
-        enum err err = keyspace_find(keyspace, op->db, op->key, &applying.object);
+        enum err err = keyspace_find_durable(keyspace, op->db, op->key, &applying.object);
         if (err != ERR_OK)
             return err;
     }

@@ -114,11 +114,13 @@ static enum err claim_entry(struct group_read *read, struct group_stream *stream
 static enum err next_idle(struct group_read *read, struct group_stream *stream)
 {
     struct session *session = read->blocking.session;
-    if (!read->walk_open) {
-        pending_walk_begin(&read->walk, session, stream->group, ID_MIN, ID_MAX, false);
+    if (!stream->walked) {
         stream->oldest_ms = UINT64_MAX;
         stream->backdated = stream->group->backdated;
     }
+    stream->walked = true;
+    if (!read->walk_open)
+        pending_walk_begin(&read->walk, session, stream->group, stream->walk_from, ID_MAX, false);
     read->walk_open = true;
     enum err err = pending_walk_resume(&read->walk, session);
     while (err == ERR_OK && !read->has_item) {

@@ -6,9 +6,10 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "broker/inline_words.h"
+#include "broker/wire_scan.h"
 
-/* What the reader gets at a time. It moves its rest after every command that leaves 1 KB or more
- * parsed: large slices make that quadratic, small ones cost calls. */
+/* What the reader gets at a time. What lies behind the command's end was copied in vain; small
+ * slices cost calls. */
 #define SLICE_BYTES ((size_t)4096)
 
 /* Buffers keep this much between commands. */
@@ -424,31 +425,31 @@ static enum err next_line(struct parser *parser)
     return split_line(parser, bytes_of(input.data, size));
 }
 
-/* What the reader holds from the start of a command. */
-static struct bytes reader_rest(const struct parser *parser)
+/* A command that is whole in the input, as nearly all are, needs no reader: its arguments are
+ * looked at where they lie, and copied in one piece. False: nothing is done. */
+static bool take_whole(struct parser *parser)
 {
-    const redisReader *reader = parser->reader;
+    const char *end = parser->input.data + parser->input.len;
+    size_t count = 0;
+    const char *first = wire_scan_number(parser->input.data, end, '*', &count);
+    const char *at = first;
 
-    CHECK(reader->len - reader->pos == parser->unparsed);
-    return bytes_of(reader->buf + reader->pos, parser->unparsed);
-}
-
-/* The reader is at the start of a command. ERR_NOT_FOUND: go on with the input. */
-static enum err begin_in_reader(struct parser *parser)
-{
-    int64_t count;
-    size_t size;
-    enum err err = read_count(parser, reader_rest(parser), &count, &size);
-
-    if (err == ERR_INVALID)
-        return err;
-    if (err == ERR_OK && count > 0) {
-        parser->in_command = true;
-        parser->unparsed -= size;
-        return ERR_OK;
+    if (first == NULL || count == 0 || parser->limits.unauthenticated)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (i == parser->argv_cap)
+            grow_argv(parser);
+        at = wire_scan_argument(at, end, &parser->argv[i]);
+        if (at == NULL || parser->argv[i].len > parser->limits.bulk_bytes_max)
+            return false;
     }
-    take_back(parser);
-    return ERR_NOT_FOUND;
+    buf_add(&parser->wire, first, (size_t)(at - first));
+    for (size_t i = 0; i < count; i++)
+        parser->argv[i].data = parser->wire.data + (parser->argv[i].data - first);
+    parser->argc = count;
+    parser->done = true;
+    parser->input = bytes_of(at, (size_t)(end - at));
+    return true;
 }
 
 /* The input is at the start of a command, the reader is empty. ERR_OK: `done`, or `in_command`, or
@@ -468,27 +469,26 @@ static enum err begin_in_input(struct parser *parser)
         return ERR_OK;
     }
     feed_slice(parser, 0);
+    parser->in_command = true;
+    parser->unparsed -= size;
     return ERR_OK;
 }
 
 /* To the end of the next command that has arguments. */
 static enum err find_command(struct parser *parser)
 {
-    enum err err;
+    enum err err = ERR_OK;
 
-    for (;;) {
-        if (parser->in_command)
-            return next_arguments(parser);
-        if (parser->unparsed > 0) {
-            err = begin_in_reader(parser);
-            if (err == ERR_NOT_FOUND)
-                continue;
+    while (err == ERR_OK && !parser->done) {
+        if (parser->in_command) {
+            err = next_arguments(parser);
         } else {
-            err = begin_in_input(parser);
+            take_back(parser);
+            if (!take_whole(parser))
+                err = begin_in_input(parser);
         }
-        if (err != ERR_OK || parser->done)
-            return err;
     }
+    return err;
 }
 
 enum err parser_next(struct parser *parser)

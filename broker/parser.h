@@ -4,16 +4,19 @@
  * A command is a multibulk ("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n") or an inline line ("GET k\r\n").
  * Empty ones are skipped. The rules, limits and error texts are Redis's.
  *
- *     input ──> slices ──> hiredis reader ──> wire: $3\r\nGET\r\n$1\r\nk\r\n
- *     (borrowed, or kept)  (unparsed rest)            argv[0]^     argv[1]^
+ *     input ──> a command that is whole ────────> wire: $3\r\nGET\r\n$1\r\nk\r\n
+ *     (borrowed, or kept)                       ^         argv[0]^     argv[1]^
+ *           └─> slices ──> hiredis reader ──────┘
+ *                          (unparsed rest)
  *
  * The arguments of a command are copied, in canonical wire form, into one buffer: any run of
- * them is one contiguous span. hiredis gets its bytes in slices of a few KB, because it moves
- * what it has not parsed to the front after every command.
+ * them is one contiguous span. A command that lies in the input as a whole and plainly
+ * (wire_scan.h) is copied from there. One that comes in pieces, and one that may be wrong, is
+ * hiredis's. It gets its bytes in slices of a few KB.
  *
  * Invariants
- *   1. Between commands the reader holds nothing but bytes of commands whose header is whole.
- *      Anything else at a command's start (inline lines, empty commands, half a header) is looked
+ *   1. The reader holds bytes within a command only, whose header is whole. What follows becomes
+ *      input again, and what begins there (inline lines, empty commands, half a header) is looked
  *      at in the input.
  *   2. What is buffered is at most the limits' `input_bytes_max` plus one slice.
  *   3. The commands, and the error that ends them, do not depend on how the input was split. */

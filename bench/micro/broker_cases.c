@@ -138,8 +138,8 @@ static void xlen_set_up(void)
 
 static void add_set(unsigned index)
 {
-    buf_addf(&requests, "*3\r\n$3\r\nSET\r\n$12\r\nkey:%08u\r\n$%d\r\n",
-             index * 617 % KEYS, MICRO_VALUE_BYTES);
+    buf_addf(&requests, "*3\r\n$3\r\nSET\r\n$12\r\nkey:%08u\r\n$%d\r\n", index * 617 % KEYS,
+             MICRO_VALUE_BYTES);
     memset(buf_reserve(&requests, MICRO_VALUE_BYTES), 'x', MICRO_VALUE_BYTES);
     requests.len += MICRO_VALUE_BYTES;
     buf_add_bytes(&requests, BYTES("\r\n"));
@@ -350,8 +350,7 @@ const struct micro_case micro_broker_cases[] = {
      set_set_up, run_pipelines, tear_down},
     {"set-memory-p16", "the same to keys of a memory range", 16000, PIPELINE, set_memory_set_up,
      run_pipelines, tear_down},
-    {"get-memory-p16", "GET of them", 16000, PIPELINE, get_memory_set_up, run_pipelines,
-     tear_down},
+    {"get-memory-p16", "GET of them", 16000, PIPELINE, get_memory_set_up, run_pipelines, tear_down},
     {"publish-p16", "PUBLISH of 100 bytes to 1 member, of 16 in a turn", 16000, PIPELINE,
      publish_set_up, run_pipelines, tear_down},
     {"publish-p16-patterns", "the same beside 10,000 patterns of which none matches", 16000,

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import { delay } from './lib/connection.mjs';
+import { KeyGenerator } from './lib/key_generator.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { ONLY_WEIR, QUICK, redis, smallMemory, weir } from './lib/server.mjs';
 import { until } from './lib/waiting.mjs';
@@ -126,6 +127,25 @@ describe('beside redis-server', () => {
                 await pairs.run(random.below(modes.length), 'FLUSHALL');
             }
             if (!args.includes('CACHING')) await pairs.compareHeard();
+        }
+    });
+
+    test('random commands on strings and hashes of both stores', async (t) => {
+        const random = new Random(seedOfRun(t));
+        const pairs = await Pairs.open(t, 6);
+        const modes = [[], ['OPTIN'], ['OPTOUT'], ['NOLOOP'], ['BCAST', 'PREFIX', 'a', 'PREFIX', 'cache:'],
+            ['BCAST', 'NOLOOP']];
+        await Promise.all(modes.map((mode, i) => pairs.run(i, 'CLIENT', 'TRACKING', 'ON', ...mode)));
+        const generator = new KeyGenerator(random);
+        for (let i = 0; i < STEPS; i++) {
+            const index = random.below(modes.length);
+            if (index === 1 && random.chance(0.5)) await pairs.run(index, 'CLIENT', 'CACHING', 'YES');
+            const args = generator.nextEven();
+            // Redis tells nobody of the one, and of the other also when nothing goes.
+            if (args[0] === 'SWAPDB') continue;
+            if (args[0] === 'FLUSHDB' && await pairs.run(index, 'DBSIZE') === 0) continue;
+            await pairs.run(index, ...args);
+            await pairs.compareHeard();
         }
     });
 

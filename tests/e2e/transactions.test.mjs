@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import { delay } from './lib/connection.mjs';
+import { KeyGenerator } from './lib/key_generator.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { ReplyError } from './lib/resp.mjs';
 import { ONLY_WEIR, QUICK, redis, smallMemory, weir } from './lib/server.mjs';
@@ -105,6 +106,21 @@ describe('beside redis-server', () => {
             }
             if (args[0] === 'MULTI') open[index] = true;
             if (['EXEC', 'DISCARD', 'RESET'].includes(args[0])) open[index] = false;
+        }
+    });
+
+    test('random transactions on strings and hashes of both stores', async (t) => {
+        const random = new Random(seedOfRun(t));
+        const pairs = await pairsOf(t, [2, 3, 3], ['--appendfsync', 'no', ...smallMemory('1mb')]);
+        const generator = new KeyGenerator(random);
+        const next = () => random.weighted([
+            [60, () => generator.nextEven()],
+            [5, () => ['MULTI']], [5, () => ['EXEC']], [1, () => ['DISCARD']],
+            [5, () => ['WATCH', generator.key(), `${generator.key()}h`]],
+            [1, () => ['UNWATCH']],
+        ])();
+        for (let i = 0; i < STEPS; i++) {
+            await pairs.run(random.below(pairs.connections.length), ...next());
         }
     });
 

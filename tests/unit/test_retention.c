@@ -174,6 +174,51 @@ static void what_was_there_before_is_weighed(void **state)
     }
 }
 
+#define WEIGHED 45000 /* in several turns */
+
+/* Has the server weigh the entries of `large`. */
+static void begin_weighing(void)
+{
+    struct buf lines;
+    buf_init(&lines);
+    for (int i = 0; i < WEIGHED; i++)
+        buf_addf(&lines, "XADD large * f v\r\n");
+    buf_addf(&lines, "FEED.POLICY large MAXBYTES 10000000\r\n");
+    session_feed(client, buf_bytes(&lines));
+    buf_deinit(&lines);
+    for (int i = 0; i < PATIENCE_TURNS && broker->caretaker.retention.weighing.feed == NULL; i++)
+        turn();
+    assert_non_null(broker->caretaker.retention.weighing.feed);
+}
+
+static void a_feed_is_weighed_while_others_are_trimmed(void **state)
+{
+    (void)state;
+    const struct weighing *weighing = &broker->caretaker.retention.weighing;
+    (void)ask("FEED.POLICY busy MAXLEN 1"); /* looked at before those that were made later */
+    begin_weighing();
+    for (int i = 0; i < 100 && weighing->feed != NULL; i++) {
+        session_feed(client, BYTES("XADD busy * f v\r\nXADD busy * f v\r\n"));
+        turn();
+    }
+    assert_null(weighing->feed);
+    settle();
+    take_output(client, &reply);
+    assert_int_equal(length("busy"), 1);
+    assert_non_null(strstr(ask("FEED.INFO large"), "bytes\r\n:810000\r\n"));
+}
+
+static void a_feed_that_goes_while_it_is_weighed_is_let_go_of(void **state)
+{
+    (void)state;
+    begin_weighing();
+    session_feed(client, BYTES("DEL large\r\n"));
+    turn();
+    assert_null(broker->caretaker.retention.weighing.feed);
+    settle();
+    take_output(client, &reply);
+}
+
 static void a_plan_is_void_with_its_policy(void **state)
 {
     (void)state;
@@ -441,6 +486,8 @@ int main(void)
         TEST(a_long_feed_is_trimmed_over_several_turns),
         TEST(a_feed_keeps_its_bytes),
         TEST(what_was_there_before_is_weighed),
+        TEST(a_feed_is_weighed_while_others_are_trimmed),
+        TEST(a_feed_that_goes_while_it_is_weighed_is_let_go_of),
         TEST(a_plan_is_void_with_its_policy),
         TEST(a_policy_goes_where_its_feed_goes),
         TEST(all_that_is_set_holds_through_folds_and_restarts),
