@@ -155,6 +155,8 @@ static const struct {
     {65, KEY DATA},
     {66, DATA},
     {67, NUMBER DATA},
+    {68, NUMBER DATA},
+    {69, NUMBER},
 };
 
 static void every_op_has_its_number_and_its_fields(void **state)
@@ -281,6 +283,22 @@ static void the_catalog_has_databases_and_rules(void **state)
     catalog_encode(&made, &catalog);
     check_made(row);
     catalog_deinit(&catalog);
+}
+
+static void rules_before_a_move_are_told_from_the_new_ones(void **state)
+{
+    (void)state;
+    static const char rules[] = "ff ff ff ff 0f 00 00 00 00  00"
+                                "03 02 's:' 11 07 e8 07  05"
+                                "03 02 's:' 20 00 00  06";
+    struct key_ranges ranges;
+    assert_int_equal(key_ranges_decode(drawn(rules), &ranges), ERR_OK);
+    assert_int_equal(ranges.count, 2);
+    assert_int_equal(key_ranges_of(&ranges, 3, BYTES("s:1"))->store, STORE_DURABLE);
+    assert_int_equal(key_ranges_before(&ranges, 3, BYTES("s:1"))->store, STORE_MEMORY);
+    key_ranges_encode(&made, &ranges);
+    check_made(rules);
+    key_ranges_deinit(&ranges);
 }
 
 static struct object *read_object(const char *row)
@@ -428,6 +446,8 @@ int main(void)
         cmocka_unit_test(a_time_of_expiry_counts_in_64ths_up_to_a_bound),
         cmocka_unit_test(the_slot_is_that_of_the_hash_tag),
         cmocka_unit_test_setup_teardown(the_catalog_has_databases_and_rules, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rules_before_a_move_are_told_from_the_new_ones, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_feed_has_counters_and_extras, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_string_is_its_bytes_and_a_hash_its_fields, set_up,
                                         tear_down),
