@@ -182,6 +182,26 @@ static void a_swap_exchanges_two_databases(void **state)
     assert_length(1, "a", 1);
 }
 
+static void a_swap_exchanges_the_range_rules_of_two_databases(void **state)
+{
+    (void)state;
+    struct buf rule;
+    buf_init(&rule);
+    key_range_encode(&rule,
+                     &(struct key_range){
+                         .db = 1, .store = STORE_MEMORY, .prefix = (char[]){'m'}, .prefix_len = 1});
+    write_op((struct op){.kind = OP_RANGE_SET, .data = buf_bytes(&rule)}, NULL);
+    buf_deinit(&rule);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(keyspace_range(&keyspace, 1, BYTES("m:1"))->store, STORE_MEMORY);
+        write_op((struct op){.kind = OP_SWAP, .db = 0, .number = 1}, NULL);
+        assert_int_equal(keyspace_range(&keyspace, 0, BYTES("m:1"))->store, STORE_MEMORY);
+        assert_int_equal(keyspace_range(&keyspace, 1, BYTES("m:1"))->store, STORE_DURABLE);
+        write_op((struct op){.kind = OP_SWAP, .db = 0, .number = 1}, NULL);
+        restart();
+    }
+}
+
 static void a_key_that_was_dropped_and_created_meets_none_of_its_old_entries(void **state)
 {
     (void)state;
@@ -250,6 +270,7 @@ int main(void)
         KEYSPACE_TEST(a_flush_leaves_no_row_of_any_kind),
         KEYSPACE_TEST(a_flush_during_a_fold_empties_what_is_being_folded),
         KEYSPACE_TEST(a_swap_exchanges_two_databases),
+        KEYSPACE_TEST(a_swap_exchanges_the_range_rules_of_two_databases),
         KEYSPACE_TEST(a_key_that_was_dropped_and_created_meets_none_of_its_old_entries),
         KEYSPACE_TEST(an_op_that_does_not_fit_is_corrupt),
     };
