@@ -161,6 +161,8 @@ void key_watch_changed(struct broker *broker, const struct op *op, uint64_t lsn)
     case OP_HOLD:
     case OP_RANGE_SET:
     case OP_RANGE_DELETE:
+    case OP_RANGE_MOVE:
+    case OP_RANGE_MOVED:
         break;
     default:
         touch_key(broker, op->db, op->key, lsn);

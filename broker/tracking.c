@@ -352,19 +352,25 @@ void tracking_after_command(struct session *session)
 
 /* ---- changes ---- */
 
-/* Those whose prefix the key has. */
+static void tell_members(struct tracking *tracking, const struct room *room, struct bytes key)
+{
+    const uint32_t *slots = number_set_read(&room->members, &tracking->scratch);
+    for (uint32_t member = 0; member < room->members.count; member++)
+        tell_of_change(client_at(tracking, slots[member]), key);
+}
+
+/* To those whose prefix the key has. */
 static void broadcast(struct tracking *tracking, struct bytes key)
 {
     struct membership *membership = &tracking->membership;
     size_t count = membership_match(membership, key, &tracking->numbers, &tracking->scratch);
     const uint32_t *numbers = (const uint32_t *)(const void *)tracking->numbers.data;
     begin_message(tracking);
-    for (size_t i = 0; i < count; i++) {
-        const struct room *room = membership_room(membership, ROOM_PATTERN, numbers[i]);
-        const uint32_t *slots = number_set_read(&room->members, &tracking->scratch);
-        for (uint32_t member = 0; member < room->members.count; member++)
-            tell_of_change(client_at(tracking, slots[member]), key);
-    }
+    for (size_t i = 0; i < count; i++)
+        tell_members(tracking, membership_room(membership, ROOM_PATTERN, numbers[i]), key);
+    const struct room *all = membership_find(membership, ROOM_PATTERN, BYTES("*"));
+    if (key.len == 0 && all != NULL) /* no pattern matches the empty name, but a prefix does */
+        tell_members(tracking, all, key);
 }
 
 static void change(struct tracking *tracking, struct bytes key)
@@ -393,8 +399,8 @@ void tracking_changed(struct broker *broker, const struct op *op)
         change_all(tracking);
         return;
     }
-    if (op->kind == OP_QUIET || op->kind == OP_WEIGHED || op->kind == OP_HOLD ||
-        op->kind == OP_RANGE_SET || op->kind == OP_RANGE_DELETE) /* its own notes, and rules */
+    if (!op_has_key(op->kind) || op->kind == OP_QUIET || op->kind == OP_WEIGHED ||
+        op->kind == OP_HOLD) /* rules, and its own notes */
         return;
     change(tracking, op->key);
     if (op->kind == OP_RENAME)

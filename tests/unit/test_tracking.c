@@ -292,6 +292,18 @@ static void prefixes_are_told_of_every_change_and_taken_literally(void **state)
     buf_deinit(&prefixes);
 }
 
+static void the_empty_key_has_the_empty_prefix(void **state)
+{
+    (void)state;
+    start(0, (struct tracking_mode){.broadcast = true});
+    start_broadcast(1, "a", "b");
+    change("");
+    assert_told(0, TOLD(0, ""));
+    assert_told(1, "");
+    tracking_changed(&broker, &(struct op){.kind = OP_RANGE_MOVE});
+    assert_told(0, "");
+}
+
 static void resp2_hears_only_through_a_subscriber(void **state)
 {
     (void)state;
@@ -386,6 +398,7 @@ int main(void)
         TRACKING_TEST(opting_in_before_a_transaction_is_for_all_of_it),
         TRACKING_TEST(own_changes_are_told_unless_one_does_not_want_them),
         TRACKING_TEST(prefixes_are_told_of_every_change_and_taken_literally),
+        TRACKING_TEST(the_empty_key_has_the_empty_prefix),
         TRACKING_TEST(resp2_hears_only_through_a_subscriber),
         TRACKING_TEST(who_redirects_to_nobody_is_told_so),
         TRACKING_TEST(more_keys_than_allowed_are_told_and_forgotten),
