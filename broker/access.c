@@ -177,10 +177,9 @@ static void count_read(struct session *session, unsigned db, struct bytes key,
         keyspace_event(session, EVENT_MISS, "keymiss", db, key);
 }
 
-/* False: replied that the key's range is full. */
-static bool has_room(struct session *session, unsigned db, struct bytes key)
+bool access_has_room(struct session *session, unsigned db, struct bytes key)
 {
-    if (!(session->command->flags & COMMAND_DENYOOM) || transaction_runs(session) ||
+    if (transaction_runs(session) ||
         !eviction_full(session->broker, keyspace_range(&session->broker->keyspace, db, key)))
         return true;
     session_out_of_memory(session);
@@ -213,7 +212,7 @@ static enum access find_key(struct session *session, unsigned db, struct bytes k
     }
     *out = expiry_see(session, db, key, *out);
     if ((*out)->in_memory) {
-        if (!has_room(session, db, key))
+        if ((session->command->flags & COMMAND_DENYOOM) && !access_has_room(session, db, key))
             return ACCESS_FAILED;
         keyspace->memory.now_ms = broker_now_ms(broker);
         if (!session->no_touch && !(session->command->flags & COMMAND_NO_TOUCH))
@@ -321,25 +320,23 @@ enum access access_groups(struct session *session, struct bytes key, struct obje
     return ACCESS_WAIT;
 }
 
-/* Has those of `keys`, `step` apart, read that are not in memory. */
-static enum access fetch_missing(struct session *session, const struct bytes *keys, size_t count,
-                                 size_t step)
+/* Has the key's object read if it is not in memory, with others, `most` of them, by *job. */
+static void want_key(struct session *session, struct read_job **job, size_t most, unsigned db,
+                     struct bytes key)
 {
-    struct read_job *job = NULL;
-    for (size_t i = 0; i < count; i++) {
-        struct bytes key = keys[i * step];
-        struct object *object;
-        if (key.len > KEY_NAME_MAX)
-            continue;
-        enum err err = keyspace_find(&session->broker->keyspace, session->db, key, &object);
-        if (err == ERR_OK)
-            continue;
-        if (job == NULL) {
-            job = mem_zalloc(sizeof(*job));
-            job->keys = mem_alloc((count - i) * sizeof(*job->keys));
-        }
-        add_key(job, session, session->db, key); /* its reader meets the error again, and tells */
+    struct object *object;
+    if (key.len > KEY_NAME_MAX ||
+        keyspace_find(&session->broker->keyspace, db, key, &object) == ERR_OK)
+        return;
+    if (*job == NULL) {
+        *job = mem_zalloc(sizeof(**job));
+        (*job)->keys = mem_alloc(most * sizeof(*(*job)->keys));
     }
+    add_key(*job, session, db, key); /* its reader meets the error again, and tells */
+}
+
+static enum access read_wanted(struct session *session, struct read_job *job)
+{
     if (job == NULL)
         return ACCESS_READY;
     start_job(session, job);
@@ -348,18 +345,24 @@ static enum access fetch_missing(struct session *session, const struct bytes *ke
 
 enum access access_keys(struct session *session, size_t first, size_t count, size_t step)
 {
+    struct read_job *job = NULL;
     if (read_failed(session))
         return ACCESS_FAILED;
     for (size_t i = 0; i < count; i++) {
         if (!name_fits(session, session->argv[first + i * step]))
             return ACCESS_FAILED;
     }
-    return fetch_missing(session, session->argv + first, count, step);
+    for (size_t i = 0; i < count; i++)
+        want_key(session, &job, count - i, session->db, session->argv[first + i * step]);
+    return read_wanted(session, job);
 }
 
-enum access access_names(struct session *session, const struct bytes *keys, size_t count)
+enum access access_names(struct session *session, const struct key_name *keys, size_t count)
 {
+    struct read_job *job = NULL;
     if (read_failed(session))
         return ACCESS_FAILED;
-    return fetch_missing(session, keys, count, 1);
+    for (size_t i = 0; i < count; i++)
+        want_key(session, &job, count - i, keys[i].db, keys[i].name);
+    return read_wanted(session, job);
 }

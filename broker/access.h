@@ -46,6 +46,9 @@ MUST_CHECK enum access access_hash(struct session *session, struct bytes key, st
  * range. */
 MUST_CHECK enum access access_feed(struct session *session, struct bytes key, struct object **out);
 
+/* For a command that moves something to `key`. False: replied with OOM, as for those that add. */
+bool access_has_room(struct session *session, unsigned db, struct bytes key);
+
 /* The error reply for a feed that would have to live in a memory range. */
 void access_no_feed(struct session *session);
 
@@ -58,9 +61,13 @@ MUST_CHECK enum access access_groups(struct session *session, struct bytes key,
 MUST_CHECK enum access access_keys(struct session *session, size_t first, size_t count,
                                    size_t step);
 
-/* The same for `keys`, which need not be arguments and may be too long for keys: then nothing is
- * done about them. */
-MUST_CHECK enum access access_names(struct session *session, const struct bytes *keys,
+/* The same for `keys` of any databases, which need not be arguments and may be too long for keys:
+ * then nothing is done about them. */
+struct key_name {
+    unsigned db;
+    struct bytes name;
+};
+MUST_CHECK enum access access_names(struct session *session, const struct key_name *keys,
                                     size_t count);
 
 /* A cursor went cold: `fetch` (in the command's work, planned) is given to a reader. */

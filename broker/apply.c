@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 #include "broker/apply_group.h"
+#include "broker/apply_range.h"
+#include "broker/range_count.h"
 #include "storage/effect.h"
 #include "storage/upkeep.h"
 
@@ -95,6 +97,13 @@ static enum err apply_create(const struct applying *applying)
     return ERR_OK;
 }
 
+static void add_entry(const struct applying *applying, struct feed *feed)
+{
+    const struct op *op = applying->op;
+    store_grew(applying->store, feed_append(feed, &(struct entry){op->id, op->data}));
+    catalog_appended(store_catalog(applying->store), op->data.len);
+}
+
 static enum err apply_append(const struct applying *applying)
 {
     const struct op *op = applying->op;
@@ -108,7 +117,7 @@ static enum err apply_append(const struct applying *applying)
     struct feed *feed = touch_feed(applying);
     if (!id_less(feed_row(feed)->last_id, op->id))
         return ERR_CORRUPT;
-    store_grew(applying->store, feed_append(feed, &(struct entry){op->id, op->data}));
+    add_entry(applying, feed);
     return ERR_OK;
 }
 
@@ -120,6 +129,7 @@ static enum err apply_trim(const struct applying *applying)
     if (applying->op->number > feed_row(feed)->length)
         return ERR_CORRUPT;
     store_grew(applying->store, feed_trim(feed, applying->op->id, applying->op->number));
+    upkeep_stir(feed);
     return ERR_OK;
 }
 
@@ -141,6 +151,7 @@ static enum err apply_erase(const struct applying *applying)
     if (fits)
         store_grew(applying->store, feed_erase(feed, (const struct id *)(const void *)ids.data,
                                                count, applying->op->id));
+    upkeep_stir(feed);
     buf_deinit(&ids);
     return fits ? ERR_OK : ERR_CORRUPT;
 }
@@ -205,7 +216,8 @@ static enum err apply_rename(const struct applying *applying)
 {
     struct object *from = applying->object;
     struct object *to;
-    enum err err = keyspace_find(applying->keyspace, applying->op->db, applying->op->key2, &to);
+    enum err err =
+        keyspace_find_durable(applying->keyspace, applying->op->db, applying->op->key2, &to);
     if (err != ERR_OK)
         return err;
     if (object_type(from) == OBJECT_NONE || object_type(to) != OBJECT_NONE)
@@ -217,8 +229,11 @@ static enum err apply_rename(const struct applying *applying)
         touch(applying, from);
     touch(applying, to);
     remove_alarm(applying, feed);
+    bool counted = range_count_has(applying->keyspace, to);
     *object_state(to) = *object_state(from);
     *object_state(from) = (struct object_state){.type = OBJECT_NONE};
+    if (counted)
+        range_count_changed(applying->keyspace, applying->op->db, to, &(struct tally){0});
     if (feed != NULL && feed_upkeep(feed) != NULL && upkeep_row(feed_upkeep(feed))->alarm_ms != 0)
         add_alarm(applying, to);
     count_keys(applying, 0);
@@ -272,7 +287,8 @@ static enum err apply_flush(const struct applying *applying)
     forget_space(applying, database->space);
     buf_add(&store_dirty(applying->store)->dropped_spaces, &database->space,
             sizeof(database->space));
-    *database = (struct database){.space = (uint32_t)applying->op->number, .lsn = applying->lsn};
+    catalog_empty(database, (uint32_t)applying->op->number);
+    database->lsn = applying->lsn;
     catalog->next_space = database->space + 1;
     return ERR_OK;
 }
@@ -291,52 +307,6 @@ static enum err apply_swap(const struct applying *applying)
     a->lsn = a->swap_lsn = applying->lsn;
     b->lsn = b->swap_lsn = applying->lsn;
     store_grew(applying->store, DIRTY_OBJECT_BYTES);
-    return ERR_OK;
-}
-
-/* The rules have changed: keys of memory ranges may be of another one now. */
-static uint16_t range_of(void *context, const struct object *object)
-{
-    struct keyspace *keyspace = context;
-    unsigned db = keyspace_db_of(keyspace, object->space);
-    return keyspace_range(keyspace, db, object_name(object))->id;
-}
-
-static void rehome(const struct applying *applying)
-{
-    for (uint16_t id = 0; id < KEY_RANGES_MAX; id++)
-        memory_rehome(&applying->keyspace->memory, id, range_of, applying->keyspace);
-    store_grew(applying->store, DIRTY_OBJECT_BYTES);
-}
-
-static enum err apply_range_set(const struct applying *applying)
-{
-    struct key_ranges *ranges = &store_catalog(applying->store)->ranges;
-    struct key_range rule;
-    char prefix[KEY_RANGE_PREFIX_MAX];
-    enum err err = key_range_decode(applying->op->data, prefix, &rule);
-    if (err == ERR_OK)
-        err = key_ranges_set(ranges, &rule);
-    if (err != ERR_OK)
-        return ERR_CORRUPT;
-    rehome(applying);
-    return ERR_OK;
-}
-
-static enum err apply_range_delete(const struct applying *applying)
-{
-    struct key_ranges *ranges = &store_catalog(applying->store)->ranges;
-    const struct op *op = applying->op;
-    if (op->number > UINT32_MAX)
-        return ERR_CORRUPT;
-    const struct key_range *rule = key_ranges_find(ranges, (uint32_t)op->number, op->data);
-    if (rule == NULL)
-        return ERR_CORRUPT;
-    uint16_t id = rule->id;
-    if (key_ranges_delete(ranges, (uint32_t)op->number, op->data) != ERR_OK)
-        return ERR_CORRUPT;
-    rehome(applying);
-    memory_reset_range(&applying->keyspace->memory, id);
     return ERR_OK;
 }
 
@@ -376,7 +346,7 @@ static enum err apply_due(const struct applying *applying)
     struct feed *feed = touch_feed(applying);
     if (!id_less(feed_row(feed)->last_id, op->id))
         return ERR_CORRUPT;
-    store_grew(applying->store, feed_append(feed, &(struct entry){op->id, op->data}));
+    add_entry(applying, feed);
     store_grew(applying->store, upkeep_end_delay(feed, op->id2)); /* maybe with op->data */
     return ERR_OK;
 }
@@ -459,7 +429,7 @@ static enum err apply_to_group(const struct applying *applying)
     enum err err = keyspace_groups(applying->keyspace, applying->object);
     if (err != ERR_OK)
         return err;
-    touch_feed(applying);
+    upkeep_stir(touch_feed(applying));
     return apply_group(applying->keyspace, applying->op, applying->object);
 }
 
@@ -492,9 +462,10 @@ static enum err dispatch(const struct applying *applying)
     case OP_PUT:
         return apply_effect(applying);
     case OP_RANGE_SET:
-        return apply_range_set(applying);
     case OP_RANGE_DELETE:
-        return apply_range_delete(applying);
+    case OP_RANGE_MOVE:
+    case OP_RANGE_MOVED:
+        return apply_range(applying->keyspace, applying->op);
     case OP_SCHEDULE:
         return apply_schedule(applying);
     case OP_DUE:
@@ -523,17 +494,30 @@ static enum err dispatch(const struct applying *applying)
     return ERR_CORRUPT;
 }
 
+/* With its key counted under its range rule. */
+static enum err dispatch_counted(const struct applying *applying)
+{
+    struct object *object = applying->object;
+    if (object == NULL || !range_count_has(applying->keyspace, object))
+        return dispatch(applying);
+    struct tally before = tally_of(object);
+    enum err err = dispatch(applying);
+    if (err == ERR_OK)
+        range_count_changed(applying->keyspace, applying->op->db, object, &before);
+    return err;
+}
+
 enum err apply(struct keyspace *keyspace, const struct op *op, uint64_t lsn)
 {
     struct applying applying = {keyspace, keyspace->store, op, op->object, lsn};
     if (op->db >= store_catalog(keyspace->store)->count)
         return ERR_CORRUPT;
     if (op_has_key(op->kind) && applying.object == NULL) {
-        enum err err = keyspace_find(keyspace, op->db, op->key, &applying.object);
+        enum err err = keyspace_find_durable(keyspace, op->db, op->key, &applying.object);
         if (err != ERR_OK)
             return err;
     }
-    enum err err = dispatch(&applying);
+    enum err err = dispatch_counted(&applying);
     if (err == ERR_OK)
         settle_alarm(&applying);
     return err;

@@ -40,8 +40,9 @@ static enum err set_id(const struct applying_group *applying)
 {
     struct decoder data = applying->data;
     struct group_state *state = group_state(applying->group);
-    if (id_less(applying->op->id, state->last_id))
-        groups_set_back(applying->feed->groups, applying->op->id);
+    struct id next = applying->op->id;
+    if (id_less(next, state->last_id) && id_next(&next))
+        groups_set_back(applying->feed->groups, next);
     state->last_id = applying->op->id;
     state->entries_read = decoder_varint(&data) - 1;
     return data.failed ? ERR_CORRUPT : ERR_OK;

@@ -52,6 +52,8 @@ static void on_changed(void *context, const struct op *op, uint64_t lsn)
         key_watch_changed(broker, op, lsn);
     if (broker->tracking.client_count > 0)
         tracking_changed(broker, op);
+    if (range_move_runs(&broker->move))
+        range_move_changed(&broker->move, op);
 }
 
 static void on_clean(void *context, struct object *object)
@@ -107,6 +109,8 @@ static struct broker *create(struct options *options, const struct broker_hooks 
     heap_init(&broker->deadlines);
     keyspace_init(&broker->keyspace);
     expiry_init(&broker->expiry);
+    range_move_init(&broker->move, broker);
+    range_count_init(&broker->count, broker);
     key_watches_init(&broker->watches);
     tracking_init(&broker->tracking);
     broker->keyspace.changed = on_changed;
@@ -125,6 +129,8 @@ static void destroy(struct broker *broker)
     keyspace_events_deinit(&broker->events);
     fanout_deinit(&broker->fanout);
     expiry_deinit(&broker->expiry);
+    range_move_deinit(&broker->move);
+    range_count_deinit(&broker->count);
     keyspace_deinit(&broker->keyspace);
     tracking_deinit(&broker->tracking);
     key_watches_deinit(&broker->watches);
@@ -152,6 +158,7 @@ enum err broker_open(struct options *options, const struct broker_hooks *hooks, 
         return err;
     }
     broker->keyspace.tier = TIER_MEMORY;
+    range_move_resume(&broker->move);
     *out = broker;
     return ERR_OK;
 }
@@ -286,9 +293,8 @@ void broker_after_command(struct broker *broker, struct session *session)
         blocking_serve(broker);
 }
 
-void broker_command_waits(struct broker *broker, struct session *session)
+void broker_command_waits(struct session *session)
 {
-    (void)broker;
     if (session->tracking != NULL)
         tracking_waits(session);
 }
@@ -297,13 +303,12 @@ void broker_forget(struct broker *broker, struct session *session)
 {
     if (session->subscriber.count > 0)
         fanout_leave_all(&broker->fanout, session);
-    broker_discard(broker, session);
+    broker_discard(session);
     tracking_stop(session);
 }
 
-void broker_discard(struct broker *broker, struct session *session)
+void broker_discard(struct session *session)
 {
-    (void)broker;
     if (session->transaction == NULL)
         return;
     key_watch_end(session);
@@ -371,10 +376,12 @@ bool broker_turn_end(struct broker *broker)
         blocking_serve(broker);
     if (has_room(broker))
         resume_all(&broker->room_waiters);
+    bool more = range_move_work(&broker->move);
+    more |= range_count_work(&broker->count);
     if (!list_empty(&broker->fold_waiters))
         resume_all(&broker->fold_waiters);
     eviction_run(broker);
-    bool more = caretaker_work(&broker->caretaker);
+    more |= caretaker_work(&broker->caretaker);
     more |= store_turn_end(broker->store);
     table_evict(&broker->keyspace.table, broker->options->resident_bytes, EVICT_PER_TURN);
     broker->now_ms = 0;
@@ -395,6 +402,7 @@ uint64_t broker_deadline(struct broker *broker)
     uint64_t deadline =
         earlier(node != NULL ? node->key : 0, caretaker_deadline(&broker->caretaker));
     deadline = earlier(deadline, expiry_deadline(broker));
+    deadline = earlier(deadline, range_move_deadline(&broker->move));
     if (broker->pause_until_ms == 0)
         return deadline;
     uint64_t now_ms = clock_wall_ms();

@@ -79,13 +79,13 @@ bool broker_prefetch_pays(const struct broker *broker);
 void broker_after_command(struct broker *broker, struct session *session);
 
 /* Called when a command waits. */
-void broker_command_waits(struct broker *broker, struct session *session);
+void broker_command_waits(struct session *session);
 
 /* The session leaves all rooms, ends its transaction and tracks no keys: its connection is gone, or
  * it was RESET. */
 void broker_forget(struct broker *broker, struct session *session);
 /* Ends the session's transaction, if it has one, without running it; it watches no key any more. */
-void broker_discard(struct broker *broker, struct session *session);
+void broker_discard(struct session *session);
 /* A session is closed for its output; `lost` messages of it were not sent whole. */
 void broker_count_output_limit(struct broker *broker, uint64_t lost);
 

@@ -12,6 +12,8 @@
 #include "broker/key_watch.h"
 #include "broker/keyspace.h"
 #include "broker/keyspace_events.h"
+#include "broker/range_count.h"
+#include "broker/range_move.h"
 #include "broker/tracking.h"
 #include "pubsub/waiters.h"
 
@@ -40,6 +42,8 @@ struct broker {
     struct fanout fanout; /* who is in which room */
     struct keyspace_events events;
     struct expiry expiry;
+    struct range_move move;
+    struct range_count count;
     struct caretaker caretaker;
 
     struct key_watches watches;
@@ -55,7 +59,7 @@ struct broker {
     bool serving;             /* the ready ones are being resumed */
     struct heap deadlines;    /* of blocked readers, in clock_mono_us */
     struct list room_waiters; /* session.wait_link: stalled or paused */
-    struct list fold_waiters; /* session.wait_link: SAVE */
+    struct list fold_waiters; /* session.wait_link: SAVE, RANGE.SET ... MOVE */
     uint64_t pause_until_ms;
     bool pause_writes_only;
     size_t monitors;

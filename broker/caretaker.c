@@ -38,7 +38,7 @@ void caretaker_deinit(struct caretaker *caretaker)
     if (caretaker->errand != NULL)
         caretaker->errand->caretaker = NULL;
     buf_deinit(&caretaker->key);
-    retention_reset(&caretaker->retention);
+    retention_deinit(&caretaker->retention);
 }
 
 /* ---- errands ---- */
@@ -301,6 +301,7 @@ static bool work_some(struct caretaker *caretaker)
 
 bool caretaker_work(struct caretaker *caretaker)
 {
+    retention_forget_dropped(&caretaker->retention);
     if (is_held_up(caretaker) || clock_mono_us() < caretaker->retry_us)
         return false;
     caretaker->retry_us = 0;

@@ -26,6 +26,7 @@ static const struct command_facts facts[] = {
     {"decr", {"RW access update"}, NULL},
     {"decrby", {"RW access update"}, NULL},
     {"del", {"RM delete"}, SUM_OF_SHARDS},
+    {"delex", {"RW delete variable_flags"}, NULL},
     {"dump", {NULL}, "nondeterministic_output"},
     {"exists", {"RO"}, SUM_OF_SHARDS},
     {"flushall", {NULL}, DONE_BY_ALL_SHARDS},

@@ -194,7 +194,9 @@ static enum access find_keys(struct session *session, const struct copy_args *ar
         *source = NULL;
         return ACCESS_READY;
     }
-    if (object_feed(*source) == NULL || !(*target)->in_memory)
+    const struct key_range *range =
+        keyspace_range(&session->broker->keyspace, args->db, session->argv[2]);
+    if (object_feed(*source) == NULL || range->store == STORE_DURABLE)
         return ACCESS_READY;
     access_no_feed(session);
     return ACCESS_FAILED;

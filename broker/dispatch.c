@@ -200,7 +200,7 @@ static void abort_transaction(struct session *session)
     reply_error(&session->reply, "EXECABORT Transaction discarded because of: %.*s", (int)len,
                 text);
     buf_deinit(&reason);
-    broker_discard(session->broker, session);
+    broker_discard(session);
 }
 
 /* Finds the command and sees whether it may run now. */

@@ -118,10 +118,10 @@ static void put(struct session *session, struct object *object, const struct obj
     struct bytes key = session->argv[1];
     bool there = object_type(object) != OBJECT_NONE;
     bool expired = state->expiry_ms > 0 && state->expiry_ms <= broker_now_ms(session->broker);
-    if (there)
-        keys_drop(session, session->db, key, object);
     if (there && expired)
-        keyspace_event(session, EVENT_GENERIC, "del", session->db, key);
+        keys_delete(session, key, object);
+    else if (there)
+        keys_drop(session, session->db, key, object);
     if (expired)
         return;
     keys_put(session, session->db, key, state);

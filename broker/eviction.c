@@ -26,7 +26,8 @@ static struct object *victim(struct broker *broker, const struct key_range *rang
 
 bool eviction_full(struct broker *broker, const struct key_range *range)
 {
-    return range->store == STORE_MEMORY && over(broker, range) && victim(broker, range) == NULL;
+    return range->store == STORE_MEMORY && over(broker, range) &&
+           !memory_lets_go(&broker->keyspace.memory, range->id, range->policy);
 }
 
 static void evict(struct broker *broker, const struct key_range *range, struct object *object)
@@ -62,7 +63,8 @@ void eviction_run(struct broker *broker)
         uint16_t id = (uint16_t)__builtin_ctzll(grown);
         const struct key_range *range =
             key_ranges_with_id(&store_catalog(keyspace->store)->ranges, id);
-        if (range != NULL && !keep_within(broker, range, &left))
+        bool evicts = range != NULL && range->store == STORE_MEMORY; /* else its keys move away */
+        if (evicts && !keep_within(broker, range, &left))
             break;
         grown &= grown - 1;
     }

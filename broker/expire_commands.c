@@ -21,8 +21,7 @@ void keys_set_expiry(struct session *session, struct bytes key, struct object *o
         if (object_expiry(object) > 0)
             write_expiry(session, key, object, 0, "persist");
     } else if (expiry_ms <= (int64_t)broker_now_ms(session->broker)) {
-        keys_drop(session, session->db, key, object);
-        keyspace_event(session, EVENT_GENERIC, "del", session->db, key);
+        keys_delete(session, key, object);
     } else {
         write_expiry(session, key, object, (uint64_t)expiry_ms, "expire");
     }

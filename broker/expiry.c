@@ -206,7 +206,10 @@ static void pass_rows(struct broker *broker)
 static void rows_read(void *context)
 {
     struct broker *broker = context;
-    broker->expiry.reading = ROWS_READ;
+    struct expiry *expiry = &broker->expiry;
+    expiry->reading = ROWS_READ;
+    if (expiry->fetch.err == ERR_OK && expiry->rested_us < expiry->next_us)
+        expiry->next_us = expiry->rested_us;
 }
 
 static void read_rows(struct broker *broker)
@@ -229,14 +232,13 @@ static void read_rows(struct broker *broker)
 }
 
 /* Goes through what is due in one namespace after the other, and finds out which time is next.
- * True: none has come, or nothing can be read. */
+ * False: there are rows for which there was no time. */
 static bool walk_rows(struct broker *broker, uint64_t until_us)
 {
     struct expiry *expiry = &broker->expiry;
     uint64_t *due_ms = &store_catalog(broker->store)->folded_due_ms;
     if (expiry->reading == ROWS_COMING)
-        return false;
-    bool failed = expiry->reading == ROWS_READ && expiry->fetch.err != ERR_OK;
+        return true;
     if (expiry->space == 0 && *due_ms <= broker_now_ms(broker)) {
         expiry->from_ms = *due_ms;
         *due_ms = UINT64_MAX;
@@ -251,7 +253,7 @@ static bool walk_rows(struct broker *broker, uint64_t until_us)
     expiry->reading = ROWS_NONE;
     if (expiry->space != 0)
         read_rows(broker);
-    return failed || (expiry->space == 0 && *due_ms > broker_now_ms(broker));
+    return true;
 }
 
 /* ---- cycles ---- */
@@ -264,9 +266,14 @@ void expiry_run(struct broker *broker)
         return;
     broker->keyspace.memory.now_ms = broker_now_ms(broker);
     bool end = walk_memory(broker, now_us + EXPIRY_SHARE_US);
-    end &= walk_rows(broker, now_us + EXPIRY_SHARE_US / 2);
-    end &= walk_residents(broker, now_us + EXPIRY_SHARE_US);
-    expiry->next_us = clock_mono_us() + (end ? EXPIRY_PERIOD_US : EXPIRY_SOON_US);
+    end &= walk_residents(broker, now_us + EXPIRY_SHARE_US / 2); /* the rest is for the rows */
+    end &= walk_rows(broker, now_us + EXPIRY_SHARE_US);
+    uint64_t end_us = clock_mono_us();
+    uint64_t rest_us = (end_us - now_us) * EXPIRY_REST;
+    if (rest_us < EXPIRY_REST_US_MIN)
+        rest_us = EXPIRY_REST_US_MIN;
+    expiry->rested_us = end_us + rest_us;
+    expiry->next_us = end ? end_us + EXPIRY_PERIOD_US : expiry->rested_us;
 }
 
 static bool any_in_memory(const struct catalog *catalog)
@@ -284,7 +291,7 @@ uint64_t expiry_deadline(const struct broker *broker)
     const struct catalog *catalog = store_catalog(broker->store);
     if (!may_drop(broker))
         return 0;
-    if (expiry->walking || expiry->space != 0 || any_in_memory(catalog))
+    if (expiry->walking || expiry->reading == ROWS_READ || any_in_memory(catalog))
         return expiry->next_us;
     uint64_t due_ms = catalog->folded_due_ms < catalog->unfolded_due_ms ? catalog->folded_due_ms
                                                                         : catalog->unfolded_due_ms;

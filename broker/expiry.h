@@ -24,19 +24,21 @@
 #include "storage/object.h"
 
 /* A cycle comes every so often, and is not longer than its share; where it does not come to an end
- * the next one comes soon: then it takes a tenth of the loop's time. */
-#define EXPIRY_PERIOD_US UINT64_C(100000)
-#define EXPIRY_SOON_US   UINT64_C(20000)
-#define EXPIRY_SHARE_US  UINT64_C(2000)
+ * the next one comes after so many times its own time: then it takes a tenth of the loop's. */
+#define EXPIRY_PERIOD_US   UINT64_C(100000)
+#define EXPIRY_SHARE_US    UINT64_C(2000)
+#define EXPIRY_REST        9
+#define EXPIRY_REST_US_MIN UINT64_C(1000)
 
 struct expiry {
-    uint64_t next_us; /* of the next cycle, clock_mono_us */
-    uint16_t range;   /* where the walk through memory ranges goes on, by id */
-    bool walking;     /* through the residents, and */
-    uint64_t hash;    /* where that goes on */
-    uint32_t space;   /* whose index is being read; 0: none's */
-    uint64_t from_ms; /* nothing before this time, */
-    struct buf from;  /* and now from this row on */
+    uint64_t next_us;   /* of the next cycle, clock_mono_us; */
+    uint64_t rested_us; /* it may come then */
+    uint16_t range;     /* where the walk through memory ranges goes on, by id */
+    bool walking;       /* through the residents, and */
+    uint64_t hash;      /* where that goes on */
+    uint32_t space;     /* whose index is being read; 0: none's */
+    uint64_t from_ms;   /* nothing before this time, */
+    struct buf from;    /* and now from this row on */
     enum { ROWS_NONE, ROWS_COMING, ROWS_READ } reading;
     struct fetch fetch;    /* the rows */
     size_t taken;          /* bytes of them that were looked at */

@@ -4,6 +4,7 @@
 #include "broker/access.h"
 #include "broker/broker_internal.h"
 #include "broker/dead_letter.h"
+#include "broker/group_info.h"
 #include "broker/stream_args.h"
 #include "storage/group.h"
 #include "storage/upkeep.h"
@@ -146,14 +147,10 @@ static void reply_groups(struct reply *reply, const struct groups *groups,
 static enum flow info_command(struct session *session)
 {
     struct object *object;
-    enum access access = access_groups(session, session->argv[1], &object);
+    enum access access = group_info_feed(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     struct feed *feed = object_feed(object);
-    if (feed == NULL) {
-        reply_error(&session->reply, "ERR no such key");
-        return FLOW_DONE;
-    }
     static const struct upkeep_row none;
     const struct upkeep_row *upkeep =
         feed_upkeep(feed) != NULL ? upkeep_row(feed_upkeep(feed)) : &none;

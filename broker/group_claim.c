@@ -346,19 +346,16 @@ static enum err claim_id(struct claim_work *claim, const struct claim_args *args
 {
     struct pending item;
     bool owned = find_item(claim, id, &item);
-    if ((!owned && !args->force) || pending_set_find(&claim->dead.items, id) != NULL)
-        return ERR_OK;
-    enum err err = read_entry(claim, feed, id);
-    if (err == ERR_NOT_FOUND) {
-        if (owned)
-            note_gone(claim, &item);
-        err = ERR_OK;
-    } else if (err == ERR_OK && (!owned || is_idle(claim, args, &item))) {
+    bool skipped = (!owned && !args->force) || pending_set_find(&claim->dead.items, id) != NULL;
+    enum err err = skipped ? ERR_OK : read_entry(claim, feed, id);
+    if (err == ERR_COLD)
+        return err;
+    if (err == ERR_NOT_FOUND && owned)
+        note_gone(claim, &item);
+    else if (err == ERR_OK && !skipped && (!owned || is_idle(claim, args, &item)))
         take_entry(claim, args, feed, &item, owned);
-    }
-    if (err != ERR_COLD)
-        close_reading(claim);
-    return err;
+    close_reading(claim); /* one that was acknowledged while it was read, too */
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 static enum access claim_ids(struct claim_work *claim, const struct claim_args *args,

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "broker/broker_internal.h"
 #include "broker/stream_args.h"
+#include "broker/stream_commands.h"
 #include "storage/feed_plan.h"
 
 enum { GONE_NOT = -1, GONE = 1, GONE_KEPT = 2 };
@@ -191,27 +192,6 @@ static enum err plan(struct session *session, struct delete_work *deletion, stru
     return err;
 }
 
-static void erase(struct session *session, struct object *object, const struct erase_plan *plan)
-{
-    size_t count = id_count(&plan->found);
-    if (count == 0)
-        return;
-    struct buf *data = &session->broker->scratch;
-    data->len = 0;
-    for (size_t i = 0; i < count; i++) {
-        buf_put_varint(data, ids_of(&plan->found)[i].ms);
-        buf_put_varint(data, ids_of(&plan->found)[i].seq);
-    }
-    struct op op = {.kind = OP_ERASE,
-                    .db = session->db,
-                    .key = session->argv[1],
-                    .object = object,
-                    .id = plan->first,
-                    .data = buf_bytes(data)};
-    session_gate(session, keyspace_write(&session->broker->keyspace, &op));
-    keyspace_event(session, EVENT_STREAM, "xdel", session->db, session->argv[1]);
-}
-
 /* Acknowledges for XACKDEL what was pending in its group. */
 static void acknowledge(struct session *session, struct object *object,
                         const struct delete_work *deletion)
@@ -274,7 +254,7 @@ static void write_all(struct session *session, struct object *object, struct del
     } else if (deletion->group != NULL) {
         acknowledge(session, object, deletion);
     }
-    erase(session, object, &deletion->some.plan);
+    (void)stream_erase(session, object, &deletion->some.plan);
 }
 
 static enum flow delete_entries(struct session *session, struct object *object, struct group *group,

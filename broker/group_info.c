@@ -52,10 +52,9 @@ static void put_position(struct reply *reply, const struct feed_row *row,
     field_or_null(reply, "lag", known, lag);
 }
 
-/* The feed of argument 2; it must exist. */
-static enum access info_feed(struct session *session, struct object **out)
+enum access group_info_feed(struct session *session, struct bytes key, struct object **out)
 {
-    enum access access = access_groups(session, session->argv[2], out);
+    enum access access = access_groups(session, key, out);
     if (access != ACCESS_READY || object_feed(*out) != NULL)
         return access;
     reply_error(&session->reply, "ERR no such key");
@@ -73,7 +72,7 @@ enum flow xinfo_groups_command(struct session *session)
 {
     struct object *object;
     struct reply *reply = &session->reply;
-    enum access access = info_feed(session, &object);
+    enum access access = group_info_feed(session, session->argv[2], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     struct groups *groups = feed_groups(object);
@@ -117,7 +116,7 @@ enum flow xinfo_consumers_command(struct session *session)
     struct group_place place;
     struct bytes key = session->argv[2];
     struct bytes name = session->argv[3];
-    enum access access = info_feed(session, &object);
+    enum access access = group_info_feed(session, session->argv[2], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     group_place_find(&place, session->db, key, object, name);

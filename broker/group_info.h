@@ -29,6 +29,10 @@ struct group_info {
     uint32_t unfilled; /* of them, those that may show more */
 };
 
+/* The feed of `key`, which must exist, with its groups in memory. */
+MUST_CHECK enum access group_info_feed(struct session *session, struct bytes key,
+                                       struct object **out);
+
 /* `groups` may be NULL: there are none. `limit` 0: all. */
 void group_info_begin(struct group_info *info, struct groups *groups, uint64_t limit);
 void group_info_end(struct group_info *info);

@@ -16,20 +16,22 @@ static struct group_read *group_read_of(struct work *work)
     return container_of(container_of(work, struct blocking, work), struct group_read, blocking);
 }
 
-static void forget_stream(struct group_stream *stream)
+/* What was collected behind the group's last id. */
+static void forget_new(struct group_stream *stream)
 {
-    if (stream->group != NULL)
-        group_unref(stream->group);
     if (stream->rewound)
         pending_lookup_end(&stream->lookup);
-    pending_set_deinit(&stream->touched);
-    pending_set_deinit(&stream->gone);
-    dead_letters_deinit(&stream->dead);
-    stream->group = NULL;
     stream->count = 0;
     stream->ids.len = 0;
     stream->rewound = false;
     stream->looked_up = false;
+}
+
+static void forget_pending(struct group_stream *stream)
+{
+    pending_set_deinit(&stream->touched);
+    pending_set_deinit(&stream->gone);
+    dead_letters_deinit(&stream->dead);
     stream->claimed_all = false;
     stream->claimed = 0;
     stream->claims.len = 0;
@@ -37,19 +39,35 @@ static void forget_stream(struct group_stream *stream)
     stream->begun = false;
 }
 
-/* Begins a round: nothing is collected but what was delivered. */
-static void begin_round(struct group_read *read)
+static void forget_stream(struct group_stream *stream)
 {
-    struct broker *broker = read->blocking.session->broker;
+    forget_new(stream);
+    forget_pending(stream);
+    if (stream->group != NULL)
+        group_unref(stream->group);
+    stream->group = NULL;
+    stream->walked = false;
+    stream->walk_from = ID_MIN;
+}
+
+/* Behind what was delivered. */
+static void begin_collecting(struct group_read *read)
+{
     group_read_close(read);
-    for (size_t i = read->done; i < read->args.streams; i++)
-        forget_stream(&read->streams[i]);
     read->body.len = read->done_body;
     read->at = read->done;
     read->served = read->done_served;
+    read->view = store_view(read->blocking.session->broker->store);
+}
+
+/* Begins a round: nothing is collected but what was delivered. */
+static void begin_round(struct group_read *read)
+{
+    for (size_t i = read->done; i < read->args.streams; i++)
+        forget_stream(&read->streams[i]);
+    begin_collecting(read);
     read->went_cold = false;
-    read->now_ms = broker_now_ms(broker);
-    read->view = store_view(broker->store);
+    read->now_ms = broker_now_ms(read->blocking.session->broker);
 }
 
 /* Whoever is next in a line has to look when the first one went without taking what woke it, or
@@ -165,7 +183,7 @@ static enum access place_streams(struct session *session, struct group_read *rea
     return access;
 }
 
-static bool history_changed(const struct group_stream *stream, const struct pending_set *set)
+static bool set_changed(const struct group_stream *stream, const struct pending_set *set)
 {
     struct pending_place place;
     const struct pending *item = pending_set_seek(set, ID_MIN, &place);
@@ -178,26 +196,92 @@ static bool history_changed(const struct group_stream *stream, const struct pend
     return false;
 }
 
+/* What is pending is not as it was collected, or nobody can tell. */
+static bool pending_outdated(const struct group_read *read, const struct group_stream *stream)
+{
+    return read->view != store_view(read->blocking.session->broker->store) ||
+           set_changed(stream, &stream->touched) || set_changed(stream, &stream->gone) ||
+           set_changed(stream, &stream->dead.items);
+}
+
+static bool item_changed(const struct group_read *read)
+{
+    return read->has_item && pending_changed(read->streams[read->at].group, &read->item);
+}
+
 /* What was collected in earlier turns is not as it would be now. */
 static bool is_outdated(const struct group_read *read)
 {
     if (read->view != store_view(read->blocking.session->broker->store))
         return true;
-    if (read->has_item && pending_changed(read->streams[read->at].group, &read->item))
+    if (item_changed(read))
         return true;
     for (size_t i = read->done; i < read->args.streams; i++) {
         struct group_stream *stream = &read->streams[i];
         if (stream->group == NULL)
             continue;
-        if (stream->group != stream->place.group)
+        if (stream->group != stream->place.group || pending_outdated(read, stream))
             return true;
         if (stream->fresh && !id_equal(stream->last_id, group_state(stream->group)->last_id))
             return true;
-        if (history_changed(stream, &stream->touched) || history_changed(stream, &stream->gone) ||
-            history_changed(stream, &stream->dead.items))
-            return true;
     }
     return false;
+}
+
+static void not_behind(struct id *from, const struct pending_set *set)
+{
+    struct pending_place place;
+    const struct pending *first = pending_set_seek(set, ID_MIN, &place);
+    if (first != NULL)
+        *from = id_min(*from, first->id);
+}
+
+/* The walk goes on with the first entry that it collected. What it passed by was too young, or is
+ * for others to see to. */
+static void rewind_walk(struct group_stream *stream)
+{
+    bool over = stream->claimed_all;
+    struct id from = over ? ID_MAX : stream->walk_from;
+    not_behind(&from, &stream->touched);
+    not_behind(&from, &stream->gone);
+    not_behind(&from, &stream->dead.items);
+    forget_pending(stream);
+    stream->walk_from = from;
+}
+
+/* The open walk is for claims of the first stream, and all that it has collected is as it was. */
+static bool walk_stays(const struct group_read *read)
+{
+    const struct group_stream *at = &read->streams[read->at];
+    return read->walk_open && read->at == read->done && at->fresh && at->group == at->place.group &&
+           !pending_outdated(read, at) && !item_changed(read);
+}
+
+/* Begins again with all streams. Walks for claims, which may be long, go on where they are, since
+ * in a busy group they would never come to an end. */
+static void begin_again(struct group_read *read)
+{
+    bool stays = walk_stays(read);
+    struct group_stream *at = &read->streams[read->at];
+    if (read->walk_open && at->fresh)
+        at->walk_from = read->has_item ? read->item.id : read->walk.cursor.from;
+    for (size_t i = read->done; i < read->args.streams; i++) {
+        struct group_stream *stream = &read->streams[i];
+        if (stream->group == NULL)
+            continue;
+        if (!stream->fresh || stream->group != stream->place.group) {
+            forget_stream(stream);
+            continue;
+        }
+        forget_new(stream);
+        if (pending_outdated(read, stream))
+            rewind_walk(stream);
+        stream->last_id = group_state(stream->group)->last_id;
+    }
+    if (!stays)
+        begin_collecting(read);
+    if (!read->args.claims)
+        read->now_ms = broker_now_ms(read->blocking.session->broker);
 }
 
 static enum err read_stream(struct group_read *read)
@@ -341,7 +425,7 @@ enum flow xreadgroup_command(struct session *session)
     if (access != ACCESS_READY)
         return access_flow(access);
     if (is_outdated(read))
-        begin_round(read);
+        begin_again(read);
     access = collect(session, read);
     if (access != ACCESS_READY)
         return access_flow(access);

@@ -24,13 +24,17 @@ struct group_stream {
     struct buf ids;      /* struct id each: those of `fresh` */
     bool rewound;        /* some of them may be pending already */
     bool looked_up;
-    bool claimed_all; /* CLAIM: the walk is over */
-    uint64_t claimed; /* entries in: */
+    struct pending_lookup lookup;
+
+    /* CLAIM: stays when the round begins again */
+    bool walked;         /* the walk was begun */
+    struct id walk_from; /* where it goes on, when it is not open */
+    bool claimed_all;    /* it is over */
+    uint64_t claimed;    /* entries in: */
     struct buf claims;
     uint64_t oldest_ms; /* delivery time of what was walked */
     uint64_t backdated; /* of the group, when the walk began */
-    struct pending_lookup lookup;
-    bool begun; /* history: */
+    bool begun;         /* history: */
     struct reply_deferred entries;
     struct pending_set touched; /* as they will be */
     struct pending_set gone;    /* CLAIM: pending, but not in the feed any more */

@@ -73,52 +73,80 @@ static enum err read_entries(struct group_read *read, struct group_stream *strea
     return err;
 }
 
-static enum err claim_entry(struct group_read *read, struct group_stream *stream, struct feed *feed)
+/* Reads the entry of the item that a walk has come to. */
+static enum err read_item(struct group_read *read, struct feed *feed)
 {
     struct session *session = read->blocking.session;
-    const struct pending *item = &read->item;
+    struct id id = read->item.id;
     if (!read->reading_open)
-        reading_begin(&read->reading, session, feed, item->id, item->id, false, 1);
+        reading_begin(&read->reading, session, feed, id, id, false, 1);
     read->reading_open = true;
     enum err err = reading_step(&read->reading, session);
     if (err == ERR_COLD) {
         pending_cursor_pause(&read->walk.cursor);
         reading_wait(&read->reading, session);
     }
+    return err;
+}
+
+/* The item that was read is seen to; what is collected must not be too much for a reply. */
+static enum err end_item(struct group_read *read, const struct buf *collected)
+{
+    struct session *session = read->blocking.session;
+    reading_end(&read->reading, session);
+    read->reading_open = false;
+    read->has_item = false;
+    return collected->len > session_reply_max(session) ? ERR_FULL : ERR_OK;
+}
+
+/* It is delivered once more, unless that is once too often. */
+static bool deliver_item(struct group_read *read, struct group_stream *stream,
+                         const struct feed *feed)
+{
+    const struct pending *item = &read->item;
+    if (dead_letter_due(feed, item->deliveries + 1)) {
+        dead_letters_add(&stream->dead, item, buf_bytes(&read->reading.entries));
+        return false;
+    }
+    bool added;
+    struct pending *touched = pending_set_put(&stream->touched, item->id, &added);
+    *touched = *item;
+    touched->delivered_ms = read->now_ms;
+    touched->deliveries++;
+    return true;
+}
+
+static enum err claim_entry(struct group_read *read, struct group_stream *stream, struct feed *feed)
+{
+    const struct pending *item = &read->item;
+    enum err err = read_item(read, feed);
     if (err != ERR_OK)
         return err;
-    bool added;
     if (read->reading.count == 0 && stream->gone_count < GONE_MAX) {
+        bool added;
         *pending_set_put(&stream->gone, item->id, &added) = *item;
         stream->gone_count++;
-    } else if (read->reading.count > 0 && dead_letter_due(feed, item->deliveries + 1)) {
-        dead_letters_add(&stream->dead, item, buf_bytes(&read->reading.entries));
-    } else if (read->reading.count > 0) {
+    } else if (read->reading.count > 0 && deliver_item(read, stream, feed)) {
         size_t start = stream->claims.len;
         buf_add_bytes(&stream->claims, buf_bytes(&read->reading.entries));
         reading_tell_deliveries(&stream->claims, start, read->now_ms - item->delivered_ms,
                                 item->deliveries);
-        struct pending *touched = pending_set_put(&stream->touched, item->id, &added);
-        *touched = *item;
-        touched->delivered_ms = read->now_ms;
-        touched->deliveries++;
         stream->claimed++;
     }
-    reading_end(&read->reading, session);
-    read->reading_open = false;
-    read->has_item = false;
-    return stream->claims.len > session_reply_max(session) ? ERR_FULL : ERR_OK;
+    return end_item(read, &stream->claims);
 }
 
 /* Walks on to the next entry that has been pending for long enough. */
 static enum err next_idle(struct group_read *read, struct group_stream *stream)
 {
     struct session *session = read->blocking.session;
-    if (!read->walk_open) {
-        pending_walk_begin(&read->walk, session, stream->group, ID_MIN, ID_MAX, false);
+    if (!stream->walked) {
         stream->oldest_ms = UINT64_MAX;
         stream->backdated = stream->group->backdated;
     }
+    stream->walked = true;
+    if (!read->walk_open)
+        pending_walk_begin(&read->walk, session, stream->group, stream->walk_from, ID_MAX, false);
     read->walk_open = true;
     enum err err = pending_walk_resume(&read->walk, session);
     while (err == ERR_OK && !read->has_item) {
@@ -197,38 +225,21 @@ enum err group_read_fresh(struct group_read *read, struct feed *feed, struct gro
 /* Adds the entry that is pending as `item`: [id, fields], or [id, null] when it was deleted. */
 static enum err add_pending(struct group_read *read, struct group_stream *stream, struct feed *feed)
 {
-    struct session *session = read->blocking.session;
-    const struct pending *item = &read->item;
-    if (!read->reading_open)
-        reading_begin(&read->reading, session, feed, item->id, item->id, false, 1);
-    read->reading_open = true;
-    enum err err = reading_step(&read->reading, session);
-    if (err == ERR_COLD)
-        reading_wait(&read->reading, session);
+    enum err err = read_item(read, feed);
     if (err != ERR_OK)
         return err;
-    bool dead = read->reading.count > 0 && dead_letter_due(feed, item->deliveries + 1);
-    if (dead) {
-        dead_letters_add(&stream->dead, item, buf_bytes(&read->reading.entries));
-    } else if (read->reading.count > 0) {
-        bool added;
-        struct pending *touched = pending_set_put(&stream->touched, item->id, &added);
-        *touched = *item;
-        touched->delivered_ms = read->now_ms;
-        touched->deliveries++;
-        buf_add_bytes(&read->body, buf_bytes(&read->reading.entries));
-    } else {
-        struct reply reply = {&read->body, session->reply.version};
+    if (read->reading.count == 0) {
+        struct reply reply = {&read->body, read->blocking.session->reply.version};
         char text[ID_TEXT_MAX];
         reply_array(&reply, 2);
-        reply_bulk(&reply, bytes_of(text, id_to_text(item->id, text)));
+        reply_bulk(&reply, bytes_of(text, id_to_text(read->item.id, text)));
         reply_null_array(&reply);
+        stream->count++;
+    } else if (deliver_item(read, stream, feed)) {
+        buf_add_bytes(&read->body, buf_bytes(&read->reading.entries));
+        stream->count++;
     }
-    stream->count += !dead;
-    reading_end(&read->reading, session);
-    read->reading_open = false;
-    read->has_item = false;
-    return read->body.len > session_reply_max(session) ? ERR_FULL : ERR_OK;
+    return end_item(read, &read->body);
 }
 
 static enum err next_item(struct group_read *read, struct group_stream *stream, uint64_t consumer)
@@ -273,8 +284,6 @@ enum err group_read_history(struct group_read *read, struct feed *feed, struct g
             break;
         if (err == ERR_OK)
             err = add_pending(read, stream, feed);
-        if (err == ERR_COLD && read->walk_open)
-            pending_cursor_pause(&read->walk.cursor);
         if (err != ERR_OK)
             return err;
     }

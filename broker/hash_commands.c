@@ -58,7 +58,7 @@ static const struct hash *written_hash(struct session *session)
 
 /* ---- HSET ---- */
 
-/* Replies and returns false when nothing was set; *added counts new fields. */
+/* *added counts new fields. */
 static enum access set_pairs(struct session *session, uint32_t *added)
 {
     struct object *object;
@@ -102,11 +102,11 @@ static enum flow hmset_command(struct session *session)
 static enum flow hsetnx_command(struct session *session)
 {
     struct object *object;
-    enum access access = access_hash(session, session->argv[1], &object);
+    const struct hash_field *field;
+    enum access access = hash_field_access(session, &object, &field);
     if (access != ACCESS_READY)
         return access_flow(access);
-    const struct hash *hash = hash_of(object);
-    bool there = hash != NULL && hash_find(hash, session->argv[2]) != NULL;
+    bool there = field != NULL;
     if (!there) {
         if (!hash_fits(session, object, session_wire(session, 2, 2).len))
             return FLOW_DONE;
@@ -163,17 +163,16 @@ static enum flow hdel_command(struct session *session)
 static enum flow hincrby_command(struct session *session)
 {
     struct object *object;
+    const struct hash_field *field;
     int64_t amount;
     int64_t value = 0;
     if (!bytes_to_i64(session->argv[3], &amount)) {
         session_not_integer(session);
         return FLOW_DONE;
     }
-    enum access access = access_hash(session, session->argv[1], &object);
+    enum access access = hash_field_access(session, &object, &field);
     if (access != ACCESS_READY)
         return access_flow(access);
-    const struct hash *hash = hash_of(object);
-    const struct hash_field *field = hash != NULL ? hash_find(hash, session->argv[2]) : NULL;
     if (field != NULL && !bytes_to_i64(hash_field_value(field), &value)) {
         reply_error(&session->reply, "ERR hash value is not an integer");
         return FLOW_DONE;
@@ -194,6 +193,7 @@ static enum flow hincrby_command(struct session *session)
 static enum flow hincrbyfloat_command(struct session *session)
 {
     struct object *object;
+    const struct hash_field *field;
     long double amount;
     long double value = 0;
     if (!float_of_text(session->argv[3], &amount)) {
@@ -204,11 +204,9 @@ static enum flow hincrbyfloat_command(struct session *session)
         reply_error(&session->reply, "ERR value is NaN or Infinity");
         return FLOW_DONE;
     }
-    enum access access = access_hash(session, session->argv[1], &object);
+    enum access access = hash_field_access(session, &object, &field);
     if (access != ACCESS_READY)
         return access_flow(access);
-    const struct hash *hash = hash_of(object);
-    const struct hash_field *field = hash != NULL ? hash_find(hash, session->argv[2]) : NULL;
     if (field != NULL && !float_of_text(hash_field_value(field), &value)) {
         reply_error(&session->reply, "ERR hash value is not a float");
         return FLOW_DONE;

@@ -16,6 +16,10 @@ enum flow hscan_command(struct session *session);
 enum flow hstrlen_command(struct session *session);
 enum flow hvals_command(struct session *session);
 
+/* The object of argument 1 and its field of argument 2, NULL when there is no such key or field. */
+MUST_CHECK enum access hash_field_access(struct session *session, struct object **object,
+                                         const struct hash_field **field);
+
 /* The hash, or NULL when the object is none. */
 static inline const struct hash *hash_of(const struct object *object)
 {

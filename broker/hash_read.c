@@ -7,14 +7,12 @@
 #include "base/random.h"
 #include "broker/families.h"
 
-/* NULL: the key or the field does not exist. */
-static enum access find_field(struct session *session, struct bytes name,
-                              const struct hash_field **out)
+enum access hash_field_access(struct session *session, struct object **object,
+                              const struct hash_field **field)
 {
-    struct object *object;
-    enum access access = access_hash(session, session->argv[1], &object);
+    enum access access = access_hash(session, session->argv[1], object);
     if (access == ACCESS_READY)
-        *out = hash_of(object) != NULL ? hash_find(hash_of(object), name) : NULL;
+        *field = hash_of(*object) != NULL ? hash_find(hash_of(*object), session->argv[2]) : NULL;
     return access;
 }
 
@@ -28,8 +26,9 @@ static void reply_field_value(struct session *session, const struct hash_field *
 
 enum flow hget_command(struct session *session)
 {
+    struct object *object;
     const struct hash_field *field;
-    enum access access = find_field(session, session->argv[2], &field);
+    enum access access = hash_field_access(session, &object, &field);
     if (access == ACCESS_READY)
         reply_field_value(session, field);
     return access_flow(access);
@@ -37,8 +36,9 @@ enum flow hget_command(struct session *session)
 
 enum flow hexists_command(struct session *session)
 {
+    struct object *object;
     const struct hash_field *field;
-    enum access access = find_field(session, session->argv[2], &field);
+    enum access access = hash_field_access(session, &object, &field);
     if (access == ACCESS_READY)
         reply_integer(&session->reply, field != NULL);
     return access_flow(access);
@@ -46,8 +46,9 @@ enum flow hexists_command(struct session *session)
 
 enum flow hstrlen_command(struct session *session)
 {
+    struct object *object;
     const struct hash_field *field;
-    enum access access = find_field(session, session->argv[2], &field);
+    enum access access = hash_field_access(session, &object, &field);
     if (access == ACCESS_READY)
         reply_integer(&session->reply, field != NULL ? field->value_len : 0);
     return access_flow(access);

@@ -20,6 +20,12 @@ void keys_drop(struct session *session, unsigned db, struct bytes key, struct ob
     blocking_signal(session->broker, db, key);
 }
 
+void keys_delete(struct session *session, struct bytes key, struct object *object)
+{
+    keys_drop(session, session->db, key, object);
+    keyspace_event(session, EVENT_GENERIC, "del", session->db, key);
+}
+
 /* What one command drops is one commit record: bounded, so that it fits with what is there already.
  */
 #define DROP_BYTES_MAX ((size_t)64 << 20)
@@ -51,14 +57,13 @@ static enum flow each_key(struct session *session, bool drop)
         count++;
         if (!drop)
             continue;
-        keys_drop(session, session->db, session->argv[i], object);
-        keyspace_event(session, EVENT_GENERIC, "del", session->db, session->argv[i]);
+        keys_delete(session, session->argv[i], object);
     }
     reply_integer(&session->reply, count);
     return FLOW_DONE;
 }
 
-static enum flow del_command(struct session *session)
+enum flow del_command(struct session *session)
 {
     return each_key(session, true);
 }
@@ -120,6 +125,18 @@ void keys_put(struct session *session, unsigned db, struct bytes key,
     buf_deinit(&row);
 }
 
+/* A key that comes to a memory range from elsewhere is one more there; false: replied that it is
+ * full. */
+static bool has_room(struct session *session, struct bytes from, struct bytes to,
+                     const struct object *target)
+{
+    struct keyspace *keyspace = &session->broker->keyspace;
+    return !target->in_memory ||
+           keyspace_range(keyspace, session->db, from) ==
+               keyspace_range(keyspace, session->db, to) ||
+           access_has_room(session, session->db, to);
+}
+
 static enum flow rename_key(struct session *session, bool only_if_free)
 {
     struct bytes from = session->argv[1];
@@ -141,17 +158,21 @@ static enum flow rename_key(struct session *session, bool only_if_free)
         reply_integer(&session->reply, 0);
         return FLOW_DONE;
     }
-    if (target->in_memory && object_feed(source) != NULL) {
+    bool to_memory =
+        keyspace_range(&session->broker->keyspace, session->db, to)->store == STORE_MEMORY;
+    if (to_memory && object_feed(source) != NULL) {
         access_no_feed(session);
         return FLOW_DONE;
     }
+    if (!has_room(session, from, to, target))
+        return FLOW_DONE;
     const struct feed *feed = object_feed(source);
     if (feed != NULL && dead_letters_own(session, upkeep_policy(feed_upkeep(feed)), to))
         return FLOW_DONE;
     if (source != target) {
         if (object_type(target) != OBJECT_NONE)
             keys_drop(session, session->db, to, target);
-        move_key(session, from, source, to, target->in_memory);
+        move_key(session, from, source, to, to_memory);
         keyspace_event(session, EVENT_NEW, "new", session->db, to);
         keyspace_event(session, EVENT_GENERIC, "rename_from", session->db, from);
         keyspace_event(session, EVENT_GENERIC, "rename_to", session->db, to);

@@ -7,6 +7,7 @@
 #include "storage/object.h"
 
 enum flow copy_command(struct session *session);
+enum flow del_command(struct session *session);
 enum flow dump_command(struct session *session);
 enum flow keys_command(struct session *session);
 enum flow randomkey_command(struct session *session);
@@ -28,6 +29,8 @@ enum flow ttl_command(struct session *session);
 const char *keys_type_name(enum object_type type);
 /* Deletes an existing key and gates the reply. */
 void keys_drop(struct session *session, unsigned db, struct bytes key, struct object *object);
+/* The same in the selected database, and tells of it as DEL does. */
+void keys_delete(struct session *session, struct bytes key, struct object *object);
 /* The key, which does not exist, becomes a copy of `state`, which is no feed; gates the reply. */
 void keys_put(struct session *session, unsigned db, struct bytes key,
               const struct object_state *state);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "broker/apply.h"
+#include "broker/range_count.h"
 #include "storage/effect.h"
 
 #include <assert.h>
@@ -49,6 +50,7 @@ static enum err insert(struct keyspace *keyspace, uint32_t space, uint64_t hash,
         if (object_feed(object) != NULL)
             object_feed(object)->shelf.cache = store_chunk_cache(keyspace->store);
     }
+    range_count_loaded(keyspace, object);
     table_insert(&keyspace->table, object);
     table_clean(&keyspace->table, object);
     *out = object;
@@ -97,11 +99,53 @@ const struct key_range *keyspace_range(struct keyspace *keyspace, unsigned db, s
     return key_ranges_of(&store_catalog(keyspace->store)->ranges, db, key);
 }
 
+enum err keyspace_find_durable(struct keyspace *keyspace, unsigned db, struct bytes key,
+                               struct object **out)
+{
+    return find_durable(keyspace, keyspace_database(keyspace, db)->space, key, out);
+}
+
+struct object *keyspace_resident(struct keyspace *keyspace, unsigned db, struct bytes key)
+{
+    uint32_t space = keyspace_database(keyspace, db)->space;
+    return table_find(&keyspace->table, space, hash_of(keyspace, space, key), key);
+}
+
+bool keyspace_moving(const struct keyspace *keyspace)
+{
+    return store_catalog(keyspace->store)->ranges.before != NULL;
+}
+
+/* Looks where the key is, or was before keys were moved. */
+static enum err find_moving(struct keyspace *keyspace, const struct key_range *now,
+                            const struct key_range *before, uint32_t space, struct bytes key,
+                            struct object **out)
+{
+    struct object *object = keyspace->absent;
+    enum err err = ERR_OK;
+    if (now->store == STORE_MEMORY)
+        find_in_memory(keyspace, now, space, key, &object);
+    if (before->store == STORE_MEMORY && object == keyspace->absent)
+        find_in_memory(keyspace, before, space, key, &object);
+    bool durable = now->store == STORE_DURABLE || before->store == STORE_DURABLE;
+    if (durable && object == keyspace->absent)
+        err = find_durable(keyspace, space, key, &object);
+    if (err != ERR_OK)
+        return err;
+    bool made_in_memory = object_type(object) == OBJECT_NONE && now->store == STORE_MEMORY;
+    *out = made_in_memory ? keyspace->absent : object;
+    return ERR_OK;
+}
+
 enum err keyspace_find(struct keyspace *keyspace, unsigned db, struct bytes key,
                        struct object **out)
 {
     const struct key_range *range = keyspace_range(keyspace, db, key);
     uint32_t space = keyspace_database(keyspace, db)->space;
+    if (keyspace_moving(keyspace)) {
+        const struct key_ranges *ranges = &store_catalog(keyspace->store)->ranges;
+        return find_moving(keyspace, range, key_ranges_before(ranges, db, key), space, key, out);
+    }
     if (range->store == STORE_DURABLE)
         return find_durable(keyspace, space, key, out);
     find_in_memory(keyspace, range, space, key, out);
@@ -163,17 +207,26 @@ void keyspace_count(struct keyspace *keyspace, unsigned db, struct bytes key,
     range->misses += !there;
 }
 
+/* The rule of an object in memory, which may be one of those before. */
+static const struct key_range *rule_of(struct keyspace *keyspace, const struct object *object)
+{
+    const struct key_ranges *ranges = &store_catalog(keyspace->store)->ranges;
+    const struct key_range *rule = key_ranges_with_id(ranges, object->range);
+    return rule != NULL ? rule : key_ranges_with_id(ranges->before, object->range);
+}
+
 void keyspace_used(struct keyspace *keyspace, struct object *object)
 {
     if (object == keyspace->absent)
         return;
-    const struct key_ranges *ranges = &store_catalog(keyspace->store)->ranges;
-    memory_used(&keyspace->memory, object, key_ranges_with_id(ranges, object->range)->policy);
+    memory_used(&keyspace->memory, object, rule_of(keyspace, object)->policy);
 }
 
 uint64_t keyspace_gate(struct keyspace *keyspace, unsigned db, const struct object *object)
 {
     const struct database *database = keyspace_database(keyspace, db);
+    if (object == keyspace->absent && keyspace_moving(keyspace)) /* deleted when it was durable */
+        return store_last(keyspace->store);
     if (object->in_memory) /* a crash before that would bring back an older value */
         return keyspace->moved_lsn;
     if (object->lsn == 0 && object_type(object) == OBJECT_NONE)
@@ -214,14 +267,76 @@ static uint64_t write_in_memory(struct keyspace *keyspace, const struct key_rang
     return 0;
 }
 
+/* While keys move a key is written where it is; *range becomes its rule there. True: durable. */
+static bool writes_durable(struct keyspace *keyspace, const struct op *op,
+                           const struct key_range **range)
+{
+    if (!op_has_key(op->kind))
+        return true;
+    *range = keyspace_range(keyspace, op->db, op->key);
+    if (!keyspace_moving(keyspace))
+        return (*range)->store == STORE_DURABLE;
+    struct object *object = op->object;
+    if (object == NULL || object_type(object) == OBJECT_NONE)
+        CHECK(keyspace_find(keyspace, op->db, op->key, &object) == ERR_OK);
+    if (object_type(object) == OBJECT_NONE)
+        return (*range)->store == STORE_DURABLE;
+    if (object->in_memory)
+        *range = rule_of(keyspace, object);
+    return !object->in_memory;
+}
+
 uint64_t keyspace_write(struct keyspace *keyspace, const struct op *op)
 {
-    const struct key_range *range =
-        op_has_key(op->kind) ? keyspace_range(keyspace, op->db, op->key) : NULL;
-    bool durable = range == NULL || range->store == STORE_DURABLE;
+    const struct key_range *range = NULL;
+    bool durable = writes_durable(keyspace, op, &range);
     uint64_t lsn = durable ? write_durable(keyspace, op) : write_in_memory(keyspace, range, op);
     if (keyspace->changed != NULL)
         keyspace->changed(keyspace->changed_context, op, lsn);
+    return lsn;
+}
+
+/* ---- keys that move ---- */
+
+static uint64_t carry_to_memory(struct keyspace *keyspace, const struct key_range *to,
+                                const struct op *put, struct object *object)
+{
+    const struct op drop = {.kind = OP_DROP, .db = put->db, .key = put->key, .object = object};
+    write_in_memory(keyspace, to, put);
+    keyspace->moved_lsn = write_durable(keyspace, &drop);
+    return keyspace->moved_lsn;
+}
+
+static uint64_t carry_to_disk(struct keyspace *keyspace, const struct op *put,
+                              struct object *object)
+{
+    const struct key_range *from = rule_of(keyspace, object);
+    const struct op drop = {.kind = OP_DROP, .db = put->db, .key = put->key, .object = object};
+    struct op durable = *put;
+    /* What is in memory has no row, but for what the table knows. */
+    CHECK(keyspace_adopt(keyspace, put->db, put->key, BYTES("")) == ERR_OK);
+    durable.object = keyspace_resident(keyspace, put->db, put->key);
+    uint64_t lsn = write_durable(keyspace, &durable);
+    write_in_memory(keyspace, from, &drop);
+    return lsn;
+}
+
+uint64_t keyspace_carry(struct keyspace *keyspace, unsigned db, struct object *object)
+{
+    const struct key_range *to = keyspace_range(keyspace, db, object_name(object));
+    bool in_memory = to->store == STORE_MEMORY;
+    if (in_memory && object->in_memory && to->id != object->range)
+        memory_move(&keyspace->memory, object, to->id);
+    if (in_memory == object->in_memory)
+        return 0;
+    struct buf row;
+    buf_init(&row);
+    object_row_encode(&row, object_state(object), object->side);
+    const struct op put = {
+        .kind = OP_PUT, .db = db, .key = object_name(object), .data = buf_bytes(&row)};
+    uint64_t lsn = in_memory ? carry_to_memory(keyspace, to, &put, object)
+                             : carry_to_disk(keyspace, &put, object);
+    buf_deinit(&row);
     return lsn;
 }
 
@@ -258,6 +373,7 @@ void keyspace_clean(struct keyspace *keyspace, struct object *object)
         object_destroy(object);
         return;
     }
+    (void)range_count_has(keyspace, object); /* it is on disk from now on */
     table_clean(&keyspace->table, object);
 }
 

@@ -30,7 +30,9 @@ struct keyspace {
     struct object *absent; /* what is found where there is no key in memory */
     struct store *store;   /* borrowed */
     enum tier tier;        /* TIER_DISK while recovering, TIER_MEMORY while serving */
-    uint64_t moved_lsn;    /* of the last move of keys to another store: see range_move.h */
+    uint64_t moved_lsn;    /* of the last key that has come to memory: see keyspace_carry */
+    uint64_t moves;        /* of keys to another place that have begun: see scan_commands.c */
+    uint64_t count_round;  /* of counting durable keys: see range_count.h */
     uint64_t grown;        /* memory ranges that were written, a bit for each id: see eviction.h */
     uint64_t hits;         /* looked up and there, in all ranges */
     uint64_t misses;
@@ -92,6 +94,19 @@ static inline bool keyspace_expired(const struct object *object, uint64_t now_ms
 {
     return object_expiry(object) > 0 && object_expiry(object) <= now_ms;
 }
+
+/* True: a change of the rules has keys moved. A key is in the store that its rule says, or in the
+ * one that its rule before said; a key that is made anew goes where its rule says. */
+bool keyspace_moving(const struct keyspace *keyspace);
+/* The object, which is a key of database `db` and no feed, goes where its rule says, if it is not
+ * there; nobody is told. Returns the LSN that makes it durable, 0: nothing was logged. What comes
+ * to memory is shown behind that gate: a crash before it would bring back an older value. */
+uint64_t keyspace_carry(struct keyspace *keyspace, unsigned db, struct object *object);
+/* The same object as keyspace_find, of a durable key. */
+MUST_CHECK enum err keyspace_find_durable(struct keyspace *keyspace, unsigned db, struct bytes key,
+                                          struct object **out);
+/* NULL: the durable key is not in memory. */
+struct object *keyspace_resident(struct keyspace *keyspace, unsigned db, struct bytes key);
 
 /* The gate of what a reader learns about this key: the LSN of its last change. */
 uint64_t keyspace_gate(struct keyspace *keyspace, unsigned db, const struct object *object);

@@ -64,7 +64,8 @@ void keyspace_event_of(struct broker *broker, enum event_class class, const char
     struct keyspace_events *events = &broker->events;
     if (!events->chosen[class])
         return;
-    bool durable = keyspace_range(&broker->keyspace, db, key)->store == STORE_DURABLE;
+    bool durable = keyspace_moving(&broker->keyspace) || /* then it may be in either */
+                   keyspace_range(&broker->keyspace, db, key)->store == STORE_DURABLE;
     uint64_t lsn = durable ? store_last(broker->store) : 0;
     struct waiting_event *waiting = mem_alloc(sizeof(*waiting) + key.len);
     *waiting = (struct waiting_event){.lsn = lsn, .event = event, .db = db, .key_len = key.len};

@@ -27,7 +27,8 @@ static enum err parse_limits(const struct bytes *words, size_t count, struct key
     for (size_t i = 0; i < count; i += 2) {
         bool more = i + 1 < count;
         if (more && bytes_equal_nocase(words[i], BYTES("maxmemory"))) {
-            if (options_parse_bytes(words[i + 1], &rule->bytes_max) != ERR_OK) {
+            if (options_parse_bytes(words[i + 1], &rule->bytes_max) != ERR_OK ||
+                rule->bytes_max > INT64_MAX) { /* RANGE.LIST could not tell it */
                 buf_addf(why, "MAXMEMORY is not a size in bytes");
                 return ERR_INVALID;
             }

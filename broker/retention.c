@@ -2,28 +2,47 @@
 
 #include "broker/caretaker_internal.h"
 
-/* Entries that go, or are weighed, in one turn: some hundred microseconds of work. */
-#define TRIM_PER_TURN  10000
-#define WEIGH_PER_TURN 10000
+/* Entries that go in one turn: some hundred microseconds of work. */
+#define TRIM_PER_TURN 10000
 
 void retention_init(struct retention *retention)
 {
     *retention = (struct retention){0};
-    buf_init(&retention->spans);
+    weighing_init(&retention->weighing);
 }
 
-void retention_reset(struct retention *retention)
+/* What is being found out for a trim. */
+static void reset(struct retention *retention)
 {
+    if (retention->feed == NULL)
+        return;
     if (retention->planned)
         trim_plan_deinit(&retention->plan);
-    if (retention->weighing)
-        feed_cursor_deinit(&retention->cursor);
     hold_reset(&retention->hold);
-    if (retention->feed != NULL)
-        feed_unref(retention->feed);
+    feed_unref(retention->feed);
     policy_unref(retention->policy);
-    buf_deinit(&retention->spans);
-    retention_init(retention);
+    retention->planned = false;
+    retention->feed = NULL;
+    retention->policy = NULL;
+}
+
+void retention_deinit(struct retention *retention)
+{
+    reset(retention);
+    weighing_reset(&retention->weighing);
+}
+
+static bool is_dropped(const struct feed *feed)
+{
+    return feed != NULL && feed->dropped;
+}
+
+void retention_forget_dropped(struct retention *retention)
+{
+    if (is_dropped(retention->feed))
+        reset(retention);
+    if (is_dropped(retention->weighing.feed))
+        weighing_reset(&retention->weighing);
 }
 
 static void begin(struct retention *retention, struct feed *feed)
@@ -31,7 +50,7 @@ static void begin(struct retention *retention, struct feed *feed)
     struct policy *policy = upkeep_policy(feed_upkeep(feed));
     if (retention->feed == feed && retention->policy == policy)
         return;
-    retention_reset(retention);
+    reset(retention);
     retention->feed = feed;
     retention->policy = policy_ref(policy);
     feed_ref(feed);
@@ -44,8 +63,6 @@ static enum err take_rows(struct errand *errand, struct broker *broker)
     struct retention *retention = &broker->caretaker.retention;
     if (retention->feed != errand->feed || errand->fetch.view != store_view(broker->store))
         return ERR_OK; /* it asks again */
-    if (retention->weighing)
-        return feed_cursor_take(&retention->cursor, &errand->fetch);
     if (retention->planned && retention->plan.walking)
         return feed_cursor_take(&retention->plan.cursor, &errand->fetch);
     return ERR_OK;
@@ -56,80 +73,6 @@ static enum look read_rows(const struct looking *looking, struct feed_cursor *cu
     struct errand *errand = errand_begin(looking->caretaker, looking->feed, take_rows);
     feed_cursor_plan(cursor, &errand->fetch, UINT64_MAX);
     return errand_send(errand, looking->broker);
-}
-
-/* ---- weighing ---- */
-
-static struct span *newest_first(struct retention *retention, size_t *count)
-{
-    *count = retention->spans.len / sizeof(struct span);
-    return (struct span *)(void *)retention->spans.data;
-}
-
-static void weigh_entry(struct retention *retention, const struct entry *entry, uint64_t span_bytes)
-{
-    size_t count;
-    struct span *spans = newest_first(retention, &count);
-    retention->weight += entry->fields.len;
-    if (count > 0 && spans[count - 1].bytes < span_bytes) {
-        spans[count - 1].bytes += entry->fields.len;
-        return;
-    }
-    struct span span = {entry->id, entry->fields.len};
-    buf_add(&retention->spans, &span, sizeof(span));
-}
-
-/* Tells the ledger, oldest span first. */
-static void tell_weight(const struct looking *looking, struct retention *retention)
-{
-    size_t count;
-    struct span *spans = newest_first(retention, &count);
-    struct buf *data = &looking->broker->scratch;
-    struct op op = looking_op(looking, OP_WEIGHED);
-    data->len = 0;
-    for (size_t i = count; i > 0; i--)
-        ledger_encode_spans(data, &spans[i - 1], 1);
-    op.data = buf_bytes(data);
-    (void)keyspace_write(&looking->broker->keyspace, &op);
-    retention_reset(retention);
-}
-
-static void begin_weighing(const struct looking *looking, struct retention *retention,
-                           struct id unweighed)
-{
-    if (retention->weighing && id_equal(retention->unweighed, unweighed))
-        return;
-    retention_reset(retention);
-    begin(retention, looking->feed);
-    feed_cursor_init(&retention->cursor, looking->feed, store_ranges(looking->broker->store),
-                     ID_MIN, unweighed, true);
-    retention->weighing = true;
-    retention->unweighed = unweighed;
-}
-
-static enum look weigh(const struct looking *looking, uint64_t maxbytes,
-                       const struct ledger *ledger)
-{
-    struct retention *retention = &looking->caretaker->retention;
-    begin_weighing(looking, retention, ledger->unweighed);
-    for (unsigned i = 0; i < WEIGH_PER_TURN; i++) {
-        struct entry entry;
-        enum err err = feed_cursor_next(&retention->cursor, &entry);
-        if (err == ERR_COLD)
-            return read_rows(looking, &retention->cursor);
-        if (err != ERR_OK && err != ERR_END)
-            return caretaker_failed(looking->caretaker, err);
-        /* An entry behind the limit: it and all that is older goes. */
-        bool enough = retention->weight > maxbytes;
-        if (err == ERR_OK)
-            weigh_entry(retention, &entry, enough ? 0 : ledger->span_bytes);
-        if (err == ERR_END || enough) {
-            tell_weight(looking, retention);
-            return LOOK_MORE;
-        }
-    }
-    feed_cursor_pause(&retention->cursor);
-    return LOOK_MORE;
 }
 
 /* ---- trimming ---- */
@@ -162,8 +105,6 @@ static enum look run_plan(const struct looking *looking, const struct trim *want
                           uint64_t *removed)
 {
     struct retention *retention = &looking->caretaker->retention;
-    if (retention->weighing)
-        retention_reset(retention);
     begin(retention, looking->feed);
     if (!retention->planned)
         trim_plan_init(&retention->plan, looking->feed, store_ranges(looking->broker->store),
@@ -175,7 +116,7 @@ static enum look run_plan(const struct looking *looking, const struct trim *want
     *removed = retention->plan.removed;
     if (err == ERR_OK && *removed > 0)
         trim(looking, retention->plan.first, *removed);
-    retention_reset(retention);
+    reset(retention);
     return err == ERR_OK ? LOOK_DONE : caretaker_failed(looking->caretaker, err);
 }
 
@@ -210,15 +151,16 @@ static struct id first_to_stay(const struct policy *policy, const struct ledger 
 
 enum look retention_step(const struct looking *looking)
 {
+    struct retention *retention = &looking->caretaker->retention;
     const struct upkeep_row *upkeep = upkeep_row(feed_upkeep(looking->feed));
     const struct policy *policy = upkeep->policy;
     if (policy == NULL)
         return LOOK_DONE;
     if (upkeep->ledger != NULL && !id_is_zero(upkeep->ledger->unweighed))
-        return weigh(looking, policy->maxbytes, upkeep->ledger);
+        return weighing_step(looking, &retention->weighing);
     struct id held = ID_MAX;
-    enum look look =
-        policy->acked ? hold_find(looking, &looking->caretaker->retention.hold, &held) : LOOK_DONE;
+    begin(retention, looking->feed);
+    enum look look = policy->acked ? hold_find(looking, &retention->hold, &held) : LOOK_DONE;
     if (look != LOOK_DONE)
         return look;
     struct trim by_id = {.kind = TRIM_MINID,
@@ -228,5 +170,7 @@ enum look retention_step(const struct looking *looking)
         look = enforce(looking, by_length, held);
     if (look == LOOK_DONE && id_less(feed_row(looking->feed)->first_id, by_id.minid))
         look = enforce(looking, by_id, held);
+    if (look == LOOK_DONE)
+        reset(retention);
     return look;
 }

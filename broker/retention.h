@@ -1,9 +1,9 @@
 /* retention: removes what a feed's policy does not keep, as ops like XTRIM's.
  *
  * First whole chunks go, a bounded number of entries a turn, then what is too old or too much in
- * the chunk that is left. A feed whose entries nobody has weighed yet is read backwards until what
- * was read is all that its policy keeps. Where the policy keeps what groups have not acknowledged,
- * they are asked first (hold.h).
+ * the chunk that is left. A feed whose entries nobody has weighed yet is weighed before
+ * (weighing.h). Where the policy keeps what groups have not acknowledged, they are asked first
+ * (hold.h).
  *
  * One feed at a time: what is being found out about it stays here between turns.
  *
@@ -11,7 +11,7 @@
 #ifndef WEIR_BROKER_RETENTION_H
 #define WEIR_BROKER_RETENTION_H
 
-#include "broker/hold.h"
+#include "broker/weighing.h"
 #include "storage/feed_plan.h"
 
 struct retention {
@@ -19,17 +19,14 @@ struct retention {
     struct policy *policy; /* one reference: what it is found out for */
     bool planned;          /* `plan` is initialized */
     struct trim_plan plan;
-    bool weighing; /* `cursor` is */
-    struct feed_cursor cursor;
-    struct id unweighed; /* what the ledger did not know when weighing began */
-    struct buf spans;    /* struct span each, newest first */
-    uint64_t weight;     /* of all of them */
     struct hold hold;
+    struct weighing weighing; /* maybe of another feed */
 };
 
 void retention_init(struct retention *retention);
-/* Lets go of the feed, and of all memory. */
-void retention_reset(struct retention *retention);
+void retention_deinit(struct retention *retention);
+/* Lets go of feeds that are no more, which nobody will look at. */
+void retention_forget_dropped(struct retention *retention);
 
 /* The next step for the feed that is looked at. */
 enum look retention_step(const struct looking *looking);

@@ -7,9 +7,15 @@
  * cursor names a place in one of these orders:
  *
  *   bits 62, 61   neither: the first phase; 61: memory ranges; 62: disk
- *   bits 0 to 60  the upper 48 bits of a hash; before them the id of a memory range
- *   bits 0 to 61  disk: a place of key_scan.h
- */
+ *   bits 8 to 60  the upper bits of a hash; before them the id of a memory range
+ *   bits 8 to 61  disk: a place of key_scan.h
+ *   bits 0 to 7   the round
+ *
+ * Where keys are moved to other places (range_move.h) a second round follows the first. A move
+ * carries a key once: one that it carries in the first round is met in the second, and the other
+ * way round. When another move has begun meanwhile, the rounds begin anew. So the round says how
+ * many moves had begun when it began, in its upper bits (from 1, modulo 127), and whether it is the
+ * second one, in its lowest. */
 #include "broker/keys_commands.h"
 
 #include "base/alloc.h"
@@ -25,6 +31,9 @@
 
 #define CURSOR_DISK   (UINT64_C(1) << 62)
 #define CURSOR_RANGES (UINT64_C(1) << 61)
+#define ROUND_BITS    8
+#define ROUND_MOVES   127
+#define ROUND_SECOND  1u
 
 /* Objects that one SCAN looks at in memory, beside ten for each key it is asked for: most are on
  * disk as well and are left to the second phase. */
@@ -65,6 +74,34 @@ static void show(const struct scan_filter *filter, struct scan_out *out, struct 
         return;
     buf_put_bytes(out->names, name);
     out->count++;
+}
+
+/* ---- rounds ---- */
+
+struct round {
+    unsigned moves; /* that had begun, modulo ROUND_MOVES; without the one that goes on */
+    bool second;
+};
+
+static struct round round_first(struct session *session)
+{
+    const struct keyspace *keyspace = &session->broker->keyspace;
+    uint64_t ended = keyspace->moves - keyspace_moving(keyspace);
+    return (struct round){(unsigned)(ended % ROUND_MOVES), false};
+}
+
+/* True: every key that was there all the time has been met. False: *round is the next one. */
+static bool round_was_last(struct session *session, struct round *round)
+{
+    unsigned moves = (unsigned)(session->broker->keyspace.moves % ROUND_MOVES);
+    unsigned begun = (moves + ROUND_MOVES - round->moves) % ROUND_MOVES;
+    if (begun == 0 || (begun == 1 && round->second))
+        return true;
+    if (begun == 1)
+        round->second = true;
+    else
+        *round = round_first(session);
+    return false;
 }
 
 /* ---- the phases ---- */
@@ -113,8 +150,9 @@ static bool scan_memory(struct session *session, const struct scan_filter *filte
     return last;
 }
 
-/* A place among the memory ranges: id << 48 | upper 48 bits of a hash. */
-#define RANGES_END ((uint64_t)KEY_RANGES_MAX << KEY_HASH_BITS)
+/* A place among the memory ranges: id << 47 | upper 47 bits of a hash. */
+#define RANGE_HASH_BITS 47
+#define RANGES_END      ((uint64_t)KEY_RANGES_MAX << RANGE_HASH_BITS)
 
 /* Walks the keys of memory ranges from *place on, looking at `looks` of them or a few more. */
 static void scan_ranges(struct session *session, const struct scan_filter *filter, uint64_t *place,
@@ -123,8 +161,8 @@ static void scan_ranges(struct session *session, const struct scan_filter *filte
     struct keyspace *keyspace = &session->broker->keyspace;
     uint32_t space = keyspace_database(keyspace, session->db)->space;
     while (*place < RANGES_END && looks > 0) {
-        uint64_t id = *place >> KEY_HASH_BITS;
-        uint64_t hash = *place << (64 - KEY_HASH_BITS);
+        uint64_t id = *place >> RANGE_HASH_BITS;
+        uint64_t hash = *place << (64 - RANGE_HASH_BITS);
         bool last;
         struct hmap_node *node = hmap_walk(&keyspace->memory.ranges[id].map, &hash, &last);
         for (; node != NULL; node = node->next) {
@@ -133,8 +171,8 @@ static void scan_ranges(struct session *session, const struct scan_filter *filte
                 show(filter, out, object_name(object), object_type(object));
             looks -= looks > 0;
         }
-        *place =
-            last ? (id + 1) << KEY_HASH_BITS : id << KEY_HASH_BITS | hash >> (64 - KEY_HASH_BITS);
+        *place = last ? (id + 1) << RANGE_HASH_BITS
+                      : id << RANGE_HASH_BITS | hash >> (64 - RANGE_HASH_BITS);
     }
 }
 
@@ -177,8 +215,9 @@ struct scan_work {
     uint64_t place;   /* KEYS: where the disk phase is */
     struct buf names; /* KEYS: so far */
     size_t count;
-    bool in_memory; /* KEYS: some of the names were in memory only */
-    unsigned tries; /* RANDOMKEY */
+    bool doubles;       /* KEYS: some of the names may be there twice */
+    struct round round; /* KEYS */
+    unsigned tries;     /* RANDOMKEY */
 };
 
 static void scan_work_destroy(struct work *work)
@@ -320,19 +359,40 @@ static bool scan_disk(struct session *session, const struct scan_args *args, uin
     return err == ERR_OK;
 }
 
+static uint64_t cursor_of(uint64_t phase, uint64_t place, const struct round *round)
+{
+    return phase | place << ROUND_BITS | (round->moves + 1) << 1 | round->second;
+}
+
+static struct round round_of(uint64_t cursor)
+{
+    unsigned moves = (unsigned)(cursor >> 1 & 0x7f);
+    return (struct round){(moves + ROUND_MOVES - 1) % ROUND_MOVES, cursor & ROUND_SECOND};
+}
+
 /* The phases that need no disk. Returns the new cursor. */
 static uint64_t scan_loop(struct session *session, const struct scan_args *args,
-                          struct scan_out *out)
+                          const struct round *round, struct scan_out *out)
 {
     size_t looks = MEMORY_LOOKS + 10 * (size_t)args->count;
     if (args->cursor & CURSOR_RANGES) {
-        uint64_t place = args->cursor & (CURSOR_RANGES - 1);
+        uint64_t place = (args->cursor & (CURSOR_RANGES - 1)) >> ROUND_BITS;
         scan_ranges(session, &args->filter, &place, looks, out);
-        return place >= RANGES_END ? CURSOR_DISK : CURSOR_RANGES | place;
+        return place >= RANGES_END ? cursor_of(CURSOR_DISK, 0, round)
+                                   : cursor_of(CURSOR_RANGES, place, round);
     }
-    uint64_t hash = args->cursor << (64 - KEY_HASH_BITS);
+    uint64_t hash = args->cursor >> ROUND_BITS << (64 - KEY_HASH_BITS);
     bool end = scan_memory(session, &args->filter, &hash, looks, out);
-    return end ? CURSOR_RANGES : hash >> (64 - KEY_HASH_BITS);
+    return end ? cursor_of(CURSOR_RANGES, 0, round)
+               : cursor_of(0, hash >> (64 - KEY_HASH_BITS), round);
+}
+
+/* After the disk phase has come to `place`. */
+static uint64_t scan_next(struct session *session, uint64_t place, struct round *round)
+{
+    if (place < KEY_PLACE_END)
+        return CURSOR_DISK | place | cursor_of(0, 0, round);
+    return round_was_last(session, round) ? 0 : cursor_of(0, 0, round);
 }
 
 enum flow scan_command(struct session *session)
@@ -341,16 +401,17 @@ enum flow scan_command(struct session *session)
     if (!parse_scan(session, &args))
         return FLOW_DONE;
     struct scan_out out = {&session->broker->scratch, 0};
+    struct round round = args.cursor == 0 ? round_first(session) : round_of(args.cursor);
     enum flow flow = FLOW_DONE;
     out.names->len = 0;
     if (!(args.cursor & CURSOR_DISK)) {
-        uint64_t next = scan_loop(session, &args, &out);
+        uint64_t next = scan_loop(session, &args, &round, &out);
         reply_scan(session, next, &out);
         return FLOW_DONE;
     }
-    uint64_t place = args.cursor & (CURSOR_DISK - 1);
+    uint64_t place = (args.cursor & (CURSOR_DISK - 1)) >> ROUND_BITS << ROUND_BITS;
     if (scan_disk(session, &args, &place, &out, &flow))
-        reply_scan(session, place >= KEY_PLACE_END ? 0 : CURSOR_DISK | place, &out);
+        reply_scan(session, scan_next(session, place, &round), &out);
     return flow;
 }
 
@@ -361,7 +422,7 @@ static int compare_names(const void *a, const void *b)
     return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
 }
 
-/* Names of the first phase are on disk, too, when a fold has written them: before that is known to
+/* Names of the first phases are on disk, too, when a fold has written them: before that is known to
  * their objects, or while the second phase reads. */
 static void drop_doubles(struct scan_work *scan)
 {
@@ -385,16 +446,28 @@ static void drop_doubles(struct scan_work *scan)
     mem_free(names);
 }
 
-static void begin_keys(struct session *session, struct scan_work *scan,
-                       const struct scan_filter *filter)
+static void begin_round(struct session *session, struct scan_work *scan,
+                        const struct scan_filter *filter)
 {
-    struct scan_out out = {&scan->names, 0};
+    struct scan_out out = {&scan->names, scan->count};
     uint64_t hash = 0;
     uint64_t place = 0;
     scan_memory(session, filter, &hash, SIZE_MAX, &out);
     scan_ranges(session, filter, &place, SIZE_MAX, &out);
     scan->count = out.count;
-    scan->in_memory = out.count > 0;
+    scan->doubles |= out.count > 0;
+    scan->place = 0;
+}
+
+/* False: there is another round. */
+static bool keys_are_all(struct session *session, struct scan_work *scan,
+                         const struct scan_filter *filter)
+{
+    if (scan->place < KEY_PLACE_END || round_was_last(session, &scan->round))
+        return scan->place >= KEY_PLACE_END;
+    scan->doubles = true;
+    begin_round(session, scan, filter);
+    return false;
 }
 
 enum flow keys_command(struct session *session)
@@ -402,8 +475,10 @@ enum flow keys_command(struct session *session)
     struct scan_filter filter = {session->argv[1], glob_matches_all(session->argv[1]), BYTES(""),
                                  true};
     struct scan_work *scan = scan_work_of(session);
-    if (!scan->fetched)
-        begin_keys(session, scan, &filter);
+    if (!scan->fetched) {
+        scan->round = round_first(session);
+        begin_round(session, scan, &filter);
+    }
     enum err err = ERR_OK;
     if (scan->fetched && names_usable(session, scan, &err)) {
         struct scan_out out = {&scan->names, scan->count};
@@ -419,11 +494,11 @@ enum flow keys_command(struct session *session)
         access_error(session, ERR_FULL);
         return FLOW_DONE;
     }
-    if (scan->place < KEY_PLACE_END) {
+    if (!keys_are_all(session, scan, &filter)) {
         read_names(session, scan, scan->place, KEYS_SLICE);
         return FLOW_WAIT;
     }
-    if (scan->in_memory)
+    if (scan->doubles)
         drop_doubles(scan);
     session_gate(session, store_last(session->broker->store));
     reply_names(&session->reply, &(struct scan_out){&scan->names, scan->count});

@@ -367,7 +367,7 @@ static void run_command(struct session_state *state)
         return;
     }
     state->waiting = true;
-    broker_command_waits(state->session.broker, &state->session);
+    broker_command_waits(&state->session);
 }
 
 static bool can_run(const struct session_state *state)

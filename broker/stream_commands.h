@@ -19,4 +19,8 @@ enum flow xinfo_help_command(struct session *session);
 /* The id of the feed's last live entry, 0-0 when it has none. Uses session->work. */
 MUST_CHECK enum access stream_last_id(struct session *session, struct feed *feed, struct id *out);
 
+struct erase_plan;
+/* Writes a plan that was made for argument 1, and says how many entries go. */
+size_t stream_erase(struct session *session, struct object *object, const struct erase_plan *plan);
+
 #endif

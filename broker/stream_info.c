@@ -16,8 +16,8 @@ struct info_work {
     struct session *session;
     bool full;
     int64_t count;
-    unsigned open;           /* readings begun */
-    unsigned done;           /* readings that have everything */
+    unsigned open; /* readings begun */
+    unsigned done; /* readings that have everything */
     bool groups_open;
     struct group_info groups; /* with FULL */
     struct reading parts[2];  /* the first entry and the last one; with FULL the entries */
@@ -169,14 +169,10 @@ static struct info_work *info_work_of(struct session *session)
 enum flow xinfo_stream_command(struct session *session)
 {
     struct object *object;
-    enum access access = access_groups(session, session->argv[2], &object);
+    enum access access = group_info_feed(session, session->argv[2], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     struct feed *feed = object_feed(object);
-    if (feed == NULL) {
-        reply_error(&session->reply, "ERR no such key");
-        return FLOW_DONE;
-    }
     if (session->work != NULL &&
         container_of(session->work, struct info_work, work)->parts[0].cursor.feed != feed)
         session_drop_work(session); /* another feed under the same key since */

@@ -20,7 +20,7 @@ struct plan_work {
     struct trim_plan trim;
     struct erase_plan erase;
     struct trim_refs refs; /* with DELREF or ACKED */
-    struct buf ids; /* XDEL's */
+    struct buf ids;        /* XDEL's */
 };
 
 static void plan_work_destroy(struct work *work)
@@ -347,14 +347,12 @@ enum flow xtrim_command(struct session *session)
     return FLOW_DONE;
 }
 
-static void erase_entries(struct session *session, struct object *object,
-                          const struct erase_plan *plan)
+size_t stream_erase(struct session *session, struct object *object, const struct erase_plan *plan)
 {
     const struct id *ids = (const struct id *)(const void *)plan->found.data;
     size_t count = plan->found.len / sizeof(*ids);
-    reply_integer(&session->reply, (int64_t)count);
     if (count == 0)
-        return;
+        return 0;
     struct buf *data = &session->broker->scratch;
     data->len = 0;
     for (size_t i = 0; i < count; i++) {
@@ -369,6 +367,7 @@ static void erase_entries(struct session *session, struct object *object,
                     .data = buf_bytes(data)};
     session_gate(session, keyspace_write(&session->broker->keyspace, &op));
     keyspace_event(session, EVENT_STREAM, "xdel", session->db, session->argv[1]);
+    return count;
 }
 
 /* The plan of XDEL, begun or gone on with. */
@@ -410,7 +409,7 @@ enum flow xdel_command(struct session *session)
         return FLOW_WAIT;
     }
     if (err == ERR_OK)
-        erase_entries(session, object, &plan->erase);
+        reply_integer(&session->reply, (int64_t)stream_erase(session, object, &plan->erase));
     else
         access_error(session, err);
     return FLOW_DONE;

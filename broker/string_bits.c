@@ -35,6 +35,19 @@ enum flow getbit_command(struct session *session)
     return access_flow(access);
 }
 
+/* The value becomes as long as the bit needs. Nothing is written when it has it already. */
+static void write_bit(struct session *session, struct object *object, uint64_t bit, bool on)
+{
+    struct bytes value = string_bytes(object);
+    uint64_t byte = bit >> 3;
+    if (byte < value.len && bit_at(value, bit) == on)
+        return;
+    unsigned mask = 1u << (7 - (bit & 7));
+    unsigned old = byte < value.len ? (unsigned char)value.data[byte] : 0;
+    char changed = (char)(on ? old | mask : old & ~mask);
+    string_splice(session, session->argv[1], object, (size_t)byte, bytes_of(&changed, 1), "setbit");
+}
+
 enum flow setbit_command(struct session *session)
 {
     struct object *object;
@@ -49,14 +62,8 @@ enum flow setbit_command(struct session *session)
     enum access access = access_string(session, session->argv[1], &object);
     if (access != ACCESS_READY)
         return access_flow(access);
-    struct bytes value = string_bytes(object);
-    unsigned before = bit_at(value, bit);
-    uint64_t byte = bit >> 3;
-    unsigned mask = 1u << (7 - (bit & 7));
-    unsigned old = byte < value.len ? (unsigned char)value.data[byte] : 0;
-    char changed = (char)(on ? old | mask : old & ~mask);
-    string_splice(session, session->argv[1], object, (size_t)byte, bytes_of(&changed, 1), "setbit");
-    reply_integer(&session->reply, before);
+    reply_integer(&session->reply, bit_at(string_bytes(object), bit));
+    write_bit(session, object, bit, on == 1);
     return FLOW_DONE;
 }
 
@@ -119,29 +126,36 @@ static struct bit_span span_of(struct bytes value, const struct span_args *args)
     int64_t len = (int64_t)value.len * (args->bits ? 8 : 1);
     int64_t start = args->start;
     int64_t end = args->end;
-    if (args->nothing)
-        return (struct bit_span){1, 0};
-    start = start < 0 ? start + len : start;
-    end = end < 0 ? end + len : end;
-    start = start < 0 ? 0 : start;
-    end = end < 0 ? 0 : end;
-    end = end >= len ? len - 1 : end;
-    if (start > end)
+    if (args->nothing || !range_within(len, &start, &end))
         return (struct bit_span){1, 0};
     if (args->bits)
         return (struct bit_span){start, end};
     return (struct bit_span){start * 8, end * 8 + 7};
 }
 
+/* 1 for the bits of a byte that lie in the span. */
+static unsigned mask_of(int64_t byte, struct bit_span span)
+{
+    unsigned mask = 0xffu;
+    if (byte == span.first >> 3)
+        mask &= 0xffu >> (span.first & 7);
+    if (byte == span.last >> 3)
+        mask &= 0xff00u >> ((span.last & 7) + 1);
+    return mask;
+}
+
 /* The byte's bits that lie in the span, the others 0. */
 static unsigned masked(struct bytes value, int64_t byte, struct bit_span span)
 {
-    unsigned bits = (unsigned char)value.data[byte];
-    if (byte == span.first >> 3)
-        bits &= 0xffu >> (span.first & 7);
-    if (byte == span.last >> 3)
-        bits &= 0xff00u >> ((span.last & 7) + 1);
-    return bits & 0xffu;
+    return (unsigned char)value.data[byte] & mask_of(byte, span);
+}
+
+/* Eight bytes from `byte` on. */
+static uint64_t word_at(struct bytes value, int64_t byte)
+{
+    uint64_t word;
+    memcpy(&word, value.data + byte, sizeof(word));
+    return word;
 }
 
 static int64_t count_bits(struct bytes value, struct bit_span span)
@@ -153,11 +167,8 @@ static int64_t count_bits(struct bytes value, struct bit_span span)
     int64_t last = span.last >> 3;
     count += __builtin_popcount(masked(value, byte, span));
     byte++;
-    for (; byte + 8 <= last; byte += 8) {
-        uint64_t word;
-        memcpy(&word, value.data + byte, sizeof(word));
-        count += __builtin_popcountll(word);
-    }
+    for (; byte + 8 <= last; byte += 8)
+        count += __builtin_popcountll(word_at(value, byte));
     for (; byte <= last; byte++)
         count += __builtin_popcount(masked(value, byte, span));
     return count;
@@ -185,16 +196,15 @@ static int64_t find_bit(struct bytes value, struct bit_span span, bool on)
 {
     if (span.first > span.last)
         return -1;
-    for (int64_t byte = span.first >> 3; byte <= span.last >> 3; byte++) {
-        unsigned inside = 0xffu;
-        if (byte == span.first >> 3)
-            inside &= 0xffu >> (span.first & 7);
-        if (byte == span.last >> 3)
-            inside &= 0xff00u >> ((span.last & 7) + 1);
+    int64_t last = span.last >> 3;
+    const uint64_t none = on ? 0 : UINT64_MAX;
+    for (int64_t byte = span.first >> 3; byte <= last; byte++) {
         unsigned bits = (unsigned char)value.data[byte];
-        unsigned hits = (on ? bits : ~bits) & inside & 0xffu;
+        unsigned hits = (on ? bits : ~bits) & mask_of(byte, span);
         if (hits != 0)
             return byte * 8 + __builtin_clz(hits) - 24;
+        while (byte + 8 < last && word_at(value, byte + 1) == none)
+            byte += 8;
     }
     return -1;
 }

@@ -18,6 +18,10 @@ enum flow set_command(struct session *session);
 enum flow setex_command(struct session *session);
 enum flow setnx_command(struct session *session);
 
+/* string_digests.c */
+enum flow delex_command(struct session *session);
+enum flow digest_command(struct session *session);
+
 /* string_parts.c */
 enum flow append_command(struct session *session);
 enum flow getrange_command(struct session *session);

@@ -60,18 +60,11 @@ enum flow setrange_command(struct session *session)
     return FLOW_DONE;
 }
 
-/* [start, end] as Redis reads them, both inclusive, negative from the end. */
+/* A start behind its end, both from the end of the value, is nothing, however far away they are. */
 static struct bytes part(struct bytes value, int64_t start, int64_t end)
 {
-    int64_t len = (int64_t)value.len;
-    if (start < 0 && end < 0 && start > end)
-        return BYTES("");
-    start = start < 0 ? start + len : start;
-    end = end < 0 ? end + len : end;
-    start = start < 0 ? 0 : start;
-    end = end < 0 ? 0 : end;
-    end = end >= len ? len - 1 : end;
-    if (start > end || len == 0)
+    bool nothing = start < 0 && end < 0 && start > end;
+    if (nothing || !range_within((int64_t)value.len, &start, &end))
         return BYTES("");
     return bytes_of(value.data + start, (size_t)(end - start + 1));
 }

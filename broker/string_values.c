@@ -70,8 +70,7 @@ enum flow getdel_command(struct session *session)
         return access_flow(access);
     reply_value(session, object);
     if (object_type(object) != OBJECT_NONE) {
-        keys_drop(session, session->db, session->argv[1], object);
-        keyspace_event(session, EVENT_GENERIC, "del", session->db, session->argv[1]);
+        keys_delete(session, session->argv[1], object);
     }
     return FLOW_DONE;
 }
@@ -107,47 +106,29 @@ enum flow mget_command(struct session *session)
 
 /* ---- SET ---- */
 
-enum set_if { SET_ALWAYS, SET_IF_MISSING, SET_IF_THERE, SET_IF_EQUAL };
+enum set_if { SET_ALWAYS, SET_IF_MISSING, SET_IF_THERE };
 
 struct set_args {
     enum set_if condition;
-    struct bytes equal;
+    struct comparison comparison; /* the other conditions */
     bool get;
     bool keep_expiry;
-    bool expires;
-    enum time_form form;
-    size_t expiry_at; /* argument */
+    struct time_option time;
     int64_t expiry_ms;
 };
 
 /* The same condition may be said again. */
 static bool set_condition(struct session *session, size_t *at, struct set_args *args)
 {
-    enum set_if condition = SET_ALWAYS;
-    if (argument_is(session, *at, "nx"))
-        condition = SET_IF_MISSING;
-    else if (argument_is(session, *at, "xx"))
-        condition = SET_IF_THERE;
-    else if (argument_is(session, *at, "ifeq") && *at + 1 < session->argc)
-        condition = SET_IF_EQUAL;
-    if (condition == SET_ALWAYS || (args->condition != SET_ALWAYS && args->condition != condition))
+    if (args->condition == SET_ALWAYS && comparison_option(session, at, &args->comparison))
+        return true;
+    enum set_if condition = argument_is(session, *at, "nx")   ? SET_IF_MISSING
+                            : argument_is(session, *at, "xx") ? SET_IF_THERE
+                                                              : SET_ALWAYS;
+    if (condition == SET_ALWAYS || args->comparison.how != COMPARE_NONE ||
+        (args->condition != SET_ALWAYS && args->condition != condition))
         return false;
     args->condition = condition;
-    if (condition == SET_IF_EQUAL)
-        args->equal = session->argv[++*at];
-    return true;
-}
-
-/* So may the form of time. */
-static bool set_time(struct session *session, size_t *at, struct set_args *args)
-{
-    enum time_form form;
-    if (args->keep_expiry || *at + 1 == session->argc || !time_form_of(session->argv[*at], &form) ||
-        (args->expires && args->form != form))
-        return false;
-    args->expires = true;
-    args->form = form;
-    args->expiry_at = ++*at;
     return true;
 }
 
@@ -157,32 +138,27 @@ static bool parse_set(struct session *session, struct set_args *args)
     for (size_t i = 3; i < session->argc; i++) {
         if (argument_is(session, i, "get")) {
             args->get = true;
-        } else if (!args->expires && argument_is(session, i, "keepttl")) {
+        } else if (!args->time.given && argument_is(session, i, "keepttl")) {
             args->keep_expiry = true;
-        } else if (!set_time(session, &i, args) && !set_condition(session, &i, args)) {
+        } else if ((args->keep_expiry || !time_option(session, &i, &args->time)) &&
+                   !set_condition(session, &i, args)) {
             session_syntax_error(session);
             return false;
         }
     }
-    return (!args->expires ||
-            expiry_argument(session, args->expiry_at, args->form, false, &args->expiry_ms)) &&
-           value_fits(session, session->argv[2].len);
+    return (!args->time.given ||
+            expiry_argument(session, args->time.at, args->time.form, false, &args->expiry_ms)) &&
+           comparison_fits(session, &args->comparison) && value_fits(session, session->argv[2].len);
 }
 
 static bool may_set(const struct set_args *args, const struct object *object)
 {
     bool there = object_type(object) != OBJECT_NONE;
-    switch (args->condition) {
-    case SET_ALWAYS:
-        break;
-    case SET_IF_MISSING:
-        return !there;
-    case SET_IF_THERE:
-        return there;
-    case SET_IF_EQUAL:
-        return there && bytes_equal(string_bytes(object), args->equal);
+    if (args->comparison.how != COMPARE_NONE) {
+        struct bytes value = there ? string_bytes(object) : BYTES("");
+        return comparison_holds(&args->comparison, there ? &value : NULL);
     }
-    return true;
+    return args->condition == SET_ALWAYS || there == (args->condition == SET_IF_THERE);
 }
 
 static enum access find_to_set(struct session *session, const struct set_args *args,
@@ -190,7 +166,7 @@ static enum access find_to_set(struct session *session, const struct set_args *a
 {
     if (args->get)
         return access_string_read(session, session->argv[1], out);
-    if (args->condition == SET_IF_EQUAL)
+    if (args->comparison.how != COMPARE_NONE)
         return access_string(session, session->argv[1], out);
     return access_key(session, session->argv[1], out);
 }
@@ -216,7 +192,7 @@ enum flow set_command(struct session *session)
         return FLOW_DONE;
     uint64_t expiry_ms = args.keep_expiry ? object_expiry(object) : (uint64_t)args.expiry_ms;
     string_put(session, key, object, session->argv[2], expiry_ms, "set");
-    if (args.expires)
+    if (args.time.given)
         keyspace_event(session, EVENT_GENERIC, "expire", session->db, key);
     return FLOW_DONE;
 }
@@ -319,30 +295,40 @@ enum flow msetnx_command(struct session *session)
 
 /* ---- GETEX ---- */
 
-/* *timed: argument 3 is a time in this form. False: replied. */
-static bool parse_getex(struct session *session, bool *timed, enum time_form *form)
+struct getex_args {
+    bool persist;
+    struct time_option time;
+};
+
+/* False: replied. */
+static bool parse_getex(struct session *session, struct getex_args *args)
 {
-    *timed = session->argc == 4 && time_form_of(session->argv[2], form);
-    if (*timed || session->argc == 2 || (session->argc == 3 && argument_is(session, 2, "persist")))
-        return true;
-    session_syntax_error(session);
-    return false;
+    *args = (struct getex_args){.persist = false};
+    for (size_t i = 2; i < session->argc; i++) {
+        if (!args->time.given && argument_is(session, i, "persist")) {
+            args->persist = true;
+        } else if (args->persist || !time_option(session, &i, &args->time)) {
+            session_syntax_error(session);
+            return false;
+        }
+    }
+    return true;
 }
 
 enum flow getex_command(struct session *session)
 {
     struct object *object;
-    enum time_form form = TIME_EX;
-    bool timed;
+    struct getex_args args;
     int64_t expiry_ms = 0;
     struct bytes key = session->argv[1];
-    if (!parse_getex(session, &timed, &form))
+    if (!parse_getex(session, &args))
         return FLOW_DONE;
     enum access access = access_string_read(session, key, &object);
     if (access != ACCESS_READY)
         return access_flow(access);
     bool there = object_type(object) != OBJECT_NONE;
-    if (there && timed && !expiry_argument(session, 3, form, false, &expiry_ms))
+    if (there && args.time.given &&
+        !expiry_argument(session, args.time.at, args.time.form, false, &expiry_ms))
         return FLOW_DONE;
     reply_value(session, object);
     if (there && session->argc > 2)

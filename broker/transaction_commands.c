@@ -3,7 +3,7 @@
  * EXEC runs what was queued without a turn of the loop in between: nobody sees half of it, and all
  * of its ops are in the open record. It waits before it begins, never while it runs: for room in
  * the record, and for readers to fetch the objects of the keys that its commands name. What is
- * still cold when it runs (entries in chunks, names for SCAN, keys behind a SELECT) is read from
+ * still cold when it runs (entries in chunks, names for SCAN, keys behind a SWAPDB) is read from
  * disk on the loop: the one exception to the rule that the loop does not read.
  *
  * A command that would wait for something to happen to a key finds its time up at once. */
@@ -34,7 +34,7 @@ static enum flow discard_command(struct session *session)
         reply_error(&session->reply, "ERR DISCARD without MULTI");
         return FLOW_DONE;
     }
-    broker_discard(session->broker, session);
+    broker_discard(session);
     reply_status(&session->reply, "OK");
     return FLOW_DONE;
 }
@@ -94,11 +94,13 @@ static enum access warm(struct session *session)
     for (size_t i = 0; i < transaction->count; i++) {
         const struct queued_command *queued = transaction->commands[i];
         struct key_span keys = command_keys(queued->command, queued->argv, queued->argc);
-        for (size_t key = 0; key < keys.count; key++)
-            buf_add(&names, &queued->argv[keys.first + key * keys.step], sizeof(struct bytes));
+        for (size_t key = 0; key < keys.count; key++) {
+            struct key_name name = {queued->db, queued->argv[keys.first + key * keys.step]};
+            buf_add(&names, &name, sizeof(name));
+        }
     }
-    enum access access = access_names(session, (const struct bytes *)(const void *)names.data,
-                                      names.len / sizeof(struct bytes));
+    enum access access = access_names(session, (const struct key_name *)(const void *)names.data,
+                                      names.len / sizeof(struct key_name));
     buf_deinit(&names);
     return access;
 }
@@ -206,7 +208,7 @@ static enum flow exec_command(struct session *session)
         if (access == ACCESS_READY)
             run_all(session);
     }
-    broker_discard(session->broker, session);
+    broker_discard(session);
     return FLOW_DONE;
 }
 

@@ -249,11 +249,17 @@ static struct object *some(struct memory *memory, const struct memory_range *ran
     return NULL;
 }
 
+bool memory_lets_go(const struct memory *memory, uint16_t id, enum key_policy policy)
+{
+    const struct memory_range *range = &memory->ranges[id];
+    size_t keys = policy < POLICY_VOLATILE_LRU ? range->map.count : range->expiring;
+    return policy != POLICY_NO_EVICTION && keys > 0;
+}
+
 struct object *memory_victim(struct memory *memory, uint16_t id, enum key_policy policy)
 {
     struct memory_range *range = &memory->ranges[id];
-    bool any = policy < POLICY_VOLATILE_LRU;
-    if (policy == POLICY_NO_EVICTION || (any ? range->map.count : range->expiring) == 0)
+    if (!memory_lets_go(memory, id, policy))
         return NULL;
     if (policy == POLICY_ALLKEYS_RANDOM || policy == POLICY_VOLATILE_RANDOM)
         return some(memory, range, policy);
@@ -319,7 +325,7 @@ void memory_forget_space(struct memory *memory, uint32_t space)
     }
 }
 
-static void move(struct memory *memory, struct object *object, uint16_t to)
+void memory_move(struct memory *memory, struct object *object, uint16_t to)
 {
     struct memory_range *old = &memory->ranges[object->range];
     struct memory_range *new = &memory->ranges[to];
@@ -347,7 +353,7 @@ void memory_rehome(struct memory *memory, uint16_t from,
             node = node->next;
             uint16_t to = belongs(context, object);
             if (to != from)
-                move(memory, object, to);
+                memory_move(memory, object, to);
         }
     }
 }

@@ -65,9 +65,9 @@ uint64_t memory_idle_ms(const struct memory *memory, const struct object *object
 unsigned memory_frequency(const struct memory *memory, const struct object *object);
 
 struct memory_opened {
-    struct object *object; /* of type OBJECT_NONE when the key is new */
-    size_t bytes; /* of its state */
-    bool was;     /* a key already */
+    struct object *object;  /* of type OBJECT_NONE when the key is new */
+    size_t bytes;           /* of its state */
+    bool was;               /* a key already */
     bool expired_some_time; /* had a time of expiry */
 };
 /* `object` may be NULL or of type OBJECT_NONE: then it is found or made. */
@@ -85,6 +85,8 @@ struct memory_change memory_close(struct memory *memory, const struct memory_ope
 size_t memory_range_bytes(const struct memory *memory, uint16_t range);
 size_t memory_bytes(const struct memory *memory);
 
+/* Whether the policy lets some key of the range go. */
+bool memory_lets_go(const struct memory *memory, uint16_t range, enum key_policy policy);
 /* The object that the policy would have go next, NULL when it lets none go. The caller drops it
  * like any key. */
 struct object *memory_victim(struct memory *memory, uint16_t range, enum key_policy policy);
@@ -94,6 +96,8 @@ struct object *memory_expired(struct memory *memory, uint16_t range, size_t *loo
 
 /* All keys of a namespace go at once. */
 void memory_forget_space(struct memory *memory, uint32_t space);
+/* An object goes to another range. */
+void memory_move(struct memory *memory, struct object *object, uint16_t to);
 /* The objects of the range `from` of which `belongs` says that they are of another one go there. */
 void memory_rehome(struct memory *memory, uint16_t from,
                    uint16_t (*belongs)(void *context, const struct object *object), void *context);

@@ -101,6 +101,9 @@ void fetch_run(struct fetch *fetch)
     else if (fetch->kind == FETCH_KEYS)
         fetch->err = key_scan(fetch->ranges, TIER_DISK, fetch->space, &fetch->place,
                               fetch->rows_max, &fetch->rows);
+    else if (fetch->kind == FETCH_OBJECTS)
+        fetch->err = key_scan_rows(fetch->ranges, TIER_DISK, fetch->space, &fetch->place,
+                                   fetch->rows_max, fetch->bytes_max, &fetch->rows);
     else if (fetch->kind == FETCH_EXPIRED)
         fetch->err = run_expired(fetch);
     else

@@ -5,13 +5,21 @@
  * FETCH_SCAN_REVERSE), at most `rows_max` rows and about `bytes_max` bytes, at least one row if
  * there is one. With `from` a scan begins at the last row <= it, in both directions: the chunk that
  * holds an id is the last one whose base is not above it. Without such a row a scan upwards begins
- * at the first row. FETCH_KEYS is key_scan of `rows_max` names, FETCH_EXPIRED expiry_index_read. */
+ * at the first row. FETCH_KEYS is key_scan of `rows_max` names, FETCH_OBJECTS the same with whole
+ * rows, FETCH_EXPIRED expiry_index_read. */
 #ifndef WEIR_STORAGE_FETCH_H
 #define WEIR_STORAGE_FETCH_H
 
 #include "storage/ranges.h"
 
-enum fetch_kind { FETCH_GET, FETCH_SCAN, FETCH_SCAN_REVERSE, FETCH_KEYS, FETCH_EXPIRED };
+enum fetch_kind {
+    FETCH_GET,
+    FETCH_SCAN,
+    FETCH_SCAN_REVERSE,
+    FETCH_KEYS,
+    FETCH_OBJECTS,
+    FETCH_EXPIRED
+};
 
 struct fetch {
     struct ranges *ranges; /* borrowed */
@@ -22,9 +30,9 @@ struct fetch {
                       * FETCH_EXPIRED: from where, and afterwards to where */
     size_t rows_max;
     size_t bytes_max;
-    uint32_t space; /* FETCH_KEYS: see key_scan.h; FETCH_EXPIRED: see expiry_index.h; `rows` are as
-                     * they leave them */
-    uint64_t place; /* FETCH_KEYS: from where, and afterwards to where */
+    uint32_t space; /* FETCH_KEYS, FETCH_OBJECTS: see key_scan.h; FETCH_EXPIRED: see expiry_index.h;
+                     * `rows` are as they leave them */
+    uint64_t place; /* the first two: from where, and afterwards to where */
     uint64_t hash_seed; /* these two FETCH_EXPIRED */
     uint64_t until_ms;
     uint64_t view; /* of the store when it was asked for: see store_view */

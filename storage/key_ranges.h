@@ -8,8 +8,14 @@
  * A rule has a small id for as long as it is there, by which the memory store (cache/memory.h)
  * keeps what belongs to it.
  *
+ * While a change of the rules has keys moved, the rules before it are kept beside the new ones: a
+ * key is where the ones or the others say, and nowhere else. There is one such change at a time.
+ *
  *   rule  = database varint | prefix: varint length, bytes | store u8 | policy u8 | budget varint
  *   rules = (rule | id varint)...
+ *
+ * While keys move, bit 4 of a store says that the rule is of those before, bit 5 that it is of the
+ * new ones; a rule without either is of both.
  *
  * Threads: the loop's. */
 #ifndef WEIR_STORAGE_KEY_RANGES_H
@@ -58,7 +64,8 @@ struct key_range {
 struct key_ranges {
     struct key_range *rules; /* the longest prefixes first */
     uint32_t count;
-    uint64_t changes; /* so far; not stored */
+    uint64_t changes;          /* so far; not stored */
+    struct key_ranges *before; /* owned; NULL: no keys are being moved */
 };
 
 /* The rules of a new store: all keys are durable but those that begin with "cache:". */
@@ -80,6 +87,27 @@ struct key_range *key_ranges_with_id(const struct key_ranges *ranges, uint16_t i
 MUST_CHECK enum err key_ranges_set(struct key_ranges *ranges, const struct key_range *rule);
 /* ERR_NOT_FOUND. ERR_RANGE: the rule that every store has. */
 MUST_CHECK enum err key_ranges_delete(struct key_ranges *ranges, uint32_t db, struct bytes prefix);
+
+/* The rules become those that `rule` set, or deleted, would leave; those before are kept. */
+MUST_CHECK enum err key_ranges_move(struct key_ranges *ranges, const struct key_range *rule,
+                                    bool deletes);
+/* The rules before take the place of the new ones, and the other way round. Keys are being moved.
+ */
+void key_ranges_turn_back(struct key_ranges *ranges);
+/* No key is where the rules before say: they are forgotten. */
+void key_ranges_moved(struct key_ranges *ranges);
+/* The rule that the key was under before keys were moved; the one that it is under, where that is
+ * the same place or none are. */
+const struct key_range *key_ranges_before(const struct key_ranges *ranges, uint32_t db,
+                                          struct bytes key);
+/* The rule for whose sake keys are moved, as it is or, when it is gone, was. */
+const struct key_range *key_ranges_changed(const struct key_ranges *ranges);
+/* True: keys of the one lie where those of the other do. */
+static inline bool key_range_same_place(const struct key_range *a, const struct key_range *b)
+{
+    return a->store == b->store && (a->store == STORE_DURABLE || a->id == b->id);
+}
+
 /* What names database `a` names `b` from now on, and the other way round. */
 void key_ranges_swap(struct key_ranges *ranges, uint32_t a, uint32_t b);
 

@@ -4,7 +4,7 @@
 
 static uint64_t place_of(const struct object_key *key)
 {
-    return (uint64_t)key->slot << KEY_HASH_BITS | key->hash >> (64 - KEY_HASH_BITS);
+    return key_place(key->slot, key->hash);
 }
 
 static void key_at(struct buf *out, uint32_t space, uint64_t place)
@@ -22,6 +22,9 @@ static uint64_t next_slot(struct bytes key)
 struct scan {
     struct ranges_iter *iter;
     uint32_t space;
+    size_t row_max; /* of a row, its first bytes */
+    size_t count;
+    size_t bytes_max;
     struct buf key;
     struct buf *rows;
 };
@@ -45,26 +48,24 @@ static enum err find_row(struct scan *scan, uint64_t *place, struct object_key *
     return ERR_END;
 }
 
-static struct bytes row_head(struct bytes value)
-{
-    return bytes_of(value.data, value.len < OBJECT_ROW_HEAD_MAX ? value.len : OBJECT_ROW_HEAD_MAX);
-}
-
-static enum err add_rows(struct scan *scan, uint64_t *place, size_t count)
+static enum err add_rows(struct scan *scan, uint64_t *place)
 {
     size_t added = 0;
+    size_t before = scan->rows->len;
     struct object_key row;
     enum err err = find_row(scan, place, &row);
     while (err == ERR_OK) {
         uint64_t at = place_of(&row);
-        if (added >= count && at != *place) {
+        bool enough = added >= scan->count || scan->rows->len - before >= scan->bytes_max;
+        if (enough && at != *place) {
             *place = at;
             return ERR_OK;
         }
         *place = at;
         struct bytes value = ranges_iter_value(scan->iter);
         buf_put_bytes(scan->rows, row.name);
-        buf_put_bytes(scan->rows, row_head(value));
+        size_t len = value.len < scan->row_max ? value.len : scan->row_max;
+        buf_put_bytes(scan->rows, bytes_of(value.data, len));
         added++;
         err = ranges_iter_next(scan->iter);
         if (err == ERR_OK)
@@ -77,28 +78,45 @@ static enum err add_rows(struct scan *scan, uint64_t *place, size_t count)
     return err;
 }
 
-enum err key_scan(struct ranges *ranges, enum tier tier, uint32_t space, uint64_t *place,
-                  size_t count, struct buf *rows)
+static enum err run(struct ranges *ranges, enum tier tier, struct scan *scan, uint64_t *place)
 {
-    struct scan scan = {.space = space, .rows = rows};
     struct buf lower, upper;
-    size_t before = rows->len;
+    size_t before = scan->rows->len;
     uint64_t at = *place;
-    buf_init(&scan.key);
+    buf_init(&scan->key);
     buf_init(&lower);
     buf_init(&upper);
-    key_at(&lower, space, at);
-    key_space(&upper, space + 1);
-    scan.iter = ranges_iter_open(ranges, buf_bytes(&lower), buf_bytes(&upper), tier);
-    enum err err = add_rows(&scan, &at, count);
-    ranges_iter_close(scan.iter);
-    buf_deinit(&scan.key);
+    key_at(&lower, scan->space, at);
+    key_space(&upper, scan->space + 1);
+    scan->iter = ranges_iter_open(ranges, buf_bytes(&lower), buf_bytes(&upper), tier);
+    enum err err = add_rows(scan, &at);
+    ranges_iter_close(scan->iter);
+    buf_deinit(&scan->key);
     buf_deinit(&lower);
     buf_deinit(&upper);
     if (err == ERR_OK || err == ERR_END) {
         *place = err == ERR_END ? KEY_PLACE_END : at;
         return ERR_OK;
     }
-    rows->len = before;
+    scan->rows->len = before;
     return err;
+}
+
+enum err key_scan(struct ranges *ranges, enum tier tier, uint32_t space, uint64_t *place,
+                  size_t count, struct buf *rows)
+{
+    struct scan scan = {.space = space,
+                        .row_max = OBJECT_ROW_HEAD_MAX,
+                        .count = count,
+                        .bytes_max = SIZE_MAX,
+                        .rows = rows};
+    return run(ranges, tier, &scan, place);
+}
+
+enum err key_scan_rows(struct ranges *ranges, enum tier tier, uint32_t space, uint64_t *place,
+                       size_t count, size_t bytes_max, struct buf *rows)
+{
+    struct scan scan = {
+        .space = space, .row_max = SIZE_MAX, .count = count, .bytes_max = bytes_max, .rows = rows};
+    return run(ranges, tier, &scan, place);
 }

@@ -257,6 +257,33 @@ static enum err decode_head(struct decoder *decoder, struct object_state *out)
     return ERR_OK;
 }
 
+/* See encode_feed. */
+static uint64_t feed_entries(struct decoder *decoder)
+{
+    decoder_varint(decoder); /* feed id */
+    for (int i = 0; i < 3; i++)
+        (void)take_id(decoder);
+    return decoder_varint(decoder);
+}
+
+enum err object_row_size(struct bytes row, struct object_row_size *out)
+{
+    struct decoder decoder = decoder_of(row);
+    struct object_state state;
+    enum err err = decode_head(&decoder, &state);
+    if (err != ERR_OK)
+        return err;
+    struct object_row_size size = {0};
+    if (state.type == OBJECT_FEED)
+        size.entries = feed_entries(&decoder);
+    else
+        size.value_bytes = decoder_left(&decoder);
+    if (decoder.failed)
+        return ERR_CORRUPT;
+    *out = size;
+    return ERR_OK;
+}
+
 uint64_t object_row_expiry(struct bytes row)
 {
     struct decoder decoder = decoder_of(row);

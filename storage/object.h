@@ -53,8 +53,9 @@ struct object {
         uint16_t slot;  /* durable */
     };
     uint8_t side : 1;
-    uint8_t detached : 1; /* no longer in the table: its namespace was flushed */
-    bool in_memory;       /* of the memory store */
+    uint8_t detached : 1;   /* no longer in the table: its namespace was flushed */
+    uint8_t tally_rule : 6; /* durable: under which it is counted (storage/tally.h) */
+    bool in_memory;         /* of the memory store */
     struct object_state states[2];
 
     struct list lru;      /* among the clean ones (cache/table.h); empty when not */
@@ -63,6 +64,7 @@ struct object {
     /* As far as the loop knows, a row of it is on disk, and has this time of expiry. */
     uint64_t persisted : 1;
     uint64_t row_expiry_ms : 60;
+    uint64_t tallied : 1; /* it is counted */
 };
 
 /* Bytes of one of the memory store, its name aside. */
@@ -129,6 +131,14 @@ void object_row_encode(struct buf *out, const struct object_state *state, uint8_
 MUST_CHECK enum err object_row_decode(struct object *object, struct bytes row);
 /* The same for the row of anything but a feed, and a state of any store. */
 MUST_CHECK enum err object_state_decode(struct object_state *state, struct bytes row);
+
+/* What a row tells of its key's size. */
+struct object_row_size {
+    uint64_t value_bytes; /* of a string or a hash, packed */
+    uint64_t entries;     /* of a feed */
+};
+/* ERR_CORRUPT. */
+MUST_CHECK enum err object_row_size(struct bytes row, struct object_row_size *out);
 
 /* What a row's first byte says. */
 static inline enum object_type object_row_type(uint8_t first)

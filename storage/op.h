@@ -86,7 +86,12 @@ struct object;
     /* the range rule in `data` (key_ranges.h) is there */                                         \
     X(RANGE_SET, 66, OP_DATA)                                                                      \
     /* the range rule of database `number` (key_ranges.h) and the prefix `data` is not */          \
-    X(RANGE_DELETE, 67, OP_NUMBER | OP_DATA)
+    X(RANGE_DELETE, 67, OP_NUMBER | OP_DATA)                                                       \
+    /* the range rule in `data` is there, or is not (`number` 1); its keys are still where they    \
+     * were before */                                                                              \
+    X(RANGE_MOVE, 68, OP_NUMBER | OP_DATA)                                                         \
+    /* all keys are where the rules say; 1: they go back where they were, and so do the rules */   \
+    X(RANGE_MOVED, 69, OP_NUMBER)
 
 enum op_field {
     OP_KEY = 1 << 0,

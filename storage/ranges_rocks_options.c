@@ -14,6 +14,9 @@
 #define BLOCK_BYTES (16u << 10)
 /* One wrong block in a hundred lookups of a missing key. */
 #define BLOOM_BITS_PER_KEY 10.0
+/* The block cache has shards of at least this size, and as many as RocksDB has at most. */
+#define SHARD_BYTES    (UINT64_C(16) << 20)
+#define SHARD_BITS_MAX 6
 /* As large as the usual batch: compaction then moves files as they are where nothing overlaps. */
 #define FILE_BYTES (64u << 20)
 /* The least that RocksDB takes: nothing is ever written to the memtable. */
@@ -92,6 +95,22 @@ static char *merge_partial(void *state, const char *key, size_t key_len,
     return concat(BYTES(""), operands, lens, count, out_len);
 }
 
+/* A block stays in the cache only if it fits into a shard with others, and a file's filter and
+ * index have a megabyte and more where rows are small: one that does not would be read again by
+ * each get. So shards are larger than RocksDB would make them. */
+static rocksdb_cache_t *create_cache(uint64_t bytes)
+{
+    rocksdb_lru_cache_options_t *options = rocksdb_lru_cache_options_create();
+    int bits = 0;
+    while (bits < SHARD_BITS_MAX && bytes >> (bits + 1) >= SHARD_BYTES)
+        bits++;
+    rocksdb_lru_cache_options_set_capacity(options, bytes);
+    rocksdb_lru_cache_options_set_num_shard_bits(options, bits);
+    rocksdb_cache_t *cache = rocksdb_cache_create_lru_opts(options);
+    rocksdb_lru_cache_options_destroy(options);
+    return cache;
+}
+
 static void set_table(rocksdb_options_t *options, rocksdb_cache_t *cache)
 {
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
@@ -168,7 +187,7 @@ rocksdb_readoptions_t *rocks_read_options(enum tier tier)
 void rocks_options_init(struct rocks_options *options, const struct ranges_rocks_options *settings)
 {
     CHECK(settings->background_threads > 0);
-    options->cache = rocksdb_cache_create_lru(settings->block_cache_bytes);
+    options->cache = create_cache(settings->block_cache_bytes);
     options->database = rocksdb_options_create();
     set_table(options->database, options->cache);
     set_levels(options->database);

@@ -284,5 +284,11 @@ bool schedule_sweep(struct schedule *schedule, size_t count)
 
 size_t schedule_bytes(const struct schedule *schedule)
 {
-    return sizeof(*schedule) + schedule->loaded.map.count * sizeof(struct scheduled);
+    const struct list *items = &schedule->loaded.items;
+    size_t size = sizeof(*schedule);
+    for (const struct list *link = items->next; link != items; link = link->next) {
+        const struct scheduled *row = container_of(link, const struct scheduled, link);
+        size += sizeof(*row) + row->len;
+    }
+    return size;
 }

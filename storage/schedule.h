@@ -83,7 +83,7 @@ void schedule_folded(struct schedule *schedule, uint8_t side);
 /* Frees `count` folded rows at most. True when none is left. */
 bool schedule_sweep(struct schedule *schedule, size_t count);
 
-/* Bytes of the loaded rows. */
+/* Bytes of the loaded rows: a look at each of them, which are no more than one load has. */
 size_t schedule_bytes(const struct schedule *schedule);
 
 static inline struct bytes scheduled_data(const struct scheduled *row)

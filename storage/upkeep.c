@@ -9,6 +9,9 @@
 
 #define SLACK_MS_MAX 1000
 
+/* What is held is looked at so much later when no group has let go of anything. */
+#define HELD_MS_MAX 59000
+
 struct upkeep *upkeep_of(struct feed *feed)
 {
     struct feed_row *row = feed_row(feed);
@@ -109,7 +112,15 @@ void upkeep_quiet(struct feed *feed, uint64_t until_ms)
 
 void upkeep_hold(struct feed *feed, uint64_t until_ms)
 {
-    upkeep_row(feed_upkeep(feed))->held_ms = until_ms;
+    struct upkeep_row *row = upkeep_row(feed_upkeep(feed));
+    row->held_ms = until_ms;
+    row->stirred = false;
+}
+
+void upkeep_stir(struct feed *feed)
+{
+    if (feed_upkeep(feed) != NULL)
+        upkeep_row(feed_upkeep(feed))->stirred = true;
 }
 
 void upkeep_set_policy(struct feed *feed, struct policy *policy)
@@ -170,6 +181,17 @@ static uint64_t policy_wants(const struct policy *policy, const struct feed_row 
     return row->first_id.ms + age_ms;
 }
 
+/* Before this time nobody looks at what the policy wants. Groups that lag come to be parked without
+ * doing anything, a 16th of the limit late. */
+static uint64_t held_until(const struct upkeep_row *row)
+{
+    uint64_t maxlag_ms = row->policy->maxlag_ms;
+    if (row->held_ms == 0 || row->stirred)
+        return row->held_ms;
+    return row->held_ms +
+           (maxlag_ms == 0 || maxlag_ms / 16 > HELD_MS_MAX ? HELD_MS_MAX : maxlag_ms / 16);
+}
+
 uint64_t upkeep_settle(struct feed *feed)
 {
     const struct feed_row *row = feed_row(feed);
@@ -179,8 +201,8 @@ uint64_t upkeep_settle(struct feed *feed)
     if (upkeep->policy == NULL)
         return upkeep->quiet_ms;
     uint64_t wants = policy_wants(upkeep->policy, row, upkeep->ledger);
-    if (wants != 0 && wants < upkeep->held_ms)
-        wants = upkeep->held_ms;
+    if (wants != 0 && wants < held_until(upkeep))
+        wants = held_until(upkeep);
     return earlier(upkeep->quiet_ms, wants);
 }
 
@@ -205,7 +227,7 @@ void upkeep_encode(struct buf *out, const struct upkeep_row *row)
 enum err upkeep_decode(struct feed *feed, struct bytes bytes)
 {
     struct decoder decoder = decoder_of(bytes);
-    struct upkeep_row row = {.alarm_ms = decoder_varint(&decoder)};
+    struct upkeep_row row = {.alarm_ms = decoder_varint(&decoder), .stirred = true};
     row.quiet_ms = decoder_varint(&decoder);
     row.delayed = decoder_varint(&decoder);
     row.delayed_last = decoder_varint(&decoder);

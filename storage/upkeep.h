@@ -33,6 +33,8 @@ struct upkeep_row {
     uint64_t delayed;          /* entries */
     uint64_t delayed_last;     /* number of the last handle */
     uint64_t held_ms;          /* the policy is not looked at before */
+    bool stirred;              /* something may be held no more since then; not in the row's bytes:
+                                * who does not know looks too early */
     struct schedule *schedule; /* of delayed entries; NULL: there never were any */
     struct policy *policy;     /* NULL: none */
     struct ledger *ledger;     /* NULL: the policy does not ask for it */
@@ -80,7 +82,11 @@ size_t upkeep_delay(struct feed *feed, struct id handle, struct bytes fields);
 /* The delayed entry is none any more. */
 size_t upkeep_end_delay(struct feed *feed, struct id handle);
 void upkeep_quiet(struct feed *feed, uint64_t until_ms);
+/* Groups hold what the policy would remove: nobody looks before `until_ms`, and not much later than
+ * that when nothing stirs. */
 void upkeep_hold(struct feed *feed, uint64_t until_ms);
+/* Groups may have let go of something. */
+void upkeep_stir(struct feed *feed);
 
 /* `policy`, NULL: none, is the feed's from now on; takes it. */
 void upkeep_set_policy(struct feed *feed, struct policy *policy);

@@ -10,8 +10,8 @@ const pathOf = (name) => fileURLToPath(new URL(name, import.meta.url));
 const README = fs.readFileSync(pathOf('../../README.md'), 'utf8');
 
 // Words in the section on commands that are options of one.
-const OPTION_WORDS = ['ACKED', 'AT', 'CLAIM', 'DELAY', 'DELREF', 'EX', 'EXAT', 'IFEQ', 'KEEPREF',
-    'KEEPTTL', 'NX', 'PX', 'PXAT', 'XX'];
+const OPTION_WORDS = ['ACKED', 'AT', 'CLAIM', 'DELAY', 'DELREF', 'EX', 'EXAT', 'IFDEQ', 'IFDNE',
+    'IFEQ', 'IFNE', 'KEEPREF', 'KEEPTTL', 'NX', 'PX', 'PXAT', 'XX'];
 
 // Too long for a cell: the text behind the table has it.
 const DEFAULTS_BEHIND = { 'client-output-buffer-limit': 'see below', '""': 'none' };

@@ -100,6 +100,18 @@ test('trimming with KEEPREF, DELREF and ACKED', ONLY_WEIR, async () => {
     assert.deepEqual(await idsOf(acked), ['7-1']);
 });
 
+test('ACKED keeps the very next entry that a group has not been given', ONLY_WEIR, async () => {
+    const key = `feed:${++keys}`;
+    for (let i = 1; i <= 4; i++) await client.ok('XADD', key, `1-${i}`, 'f', 'v');
+    await client.ok('XGROUP', 'CREATE', key, 'g', '1-2');
+    assert.equal(await client.ok('XTRIM', key, 'MAXLEN', '0', 'ACKED'), 2);
+    assert.deepEqual(await idsOf(key), ['1-3', '1-4']);
+    await client.ok('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', key, '>');
+    assert.equal(await client.ok('XACK', key, 'g', '1-3'), 1);
+    assert.equal(await client.ok('XTRIM', key, 'MAXLEN', '0', 'ACKED'), 1);
+    assert.deepEqual(await idsOf(key), ['1-4']);
+});
+
 test('references are found on disk, too', ONLY_WEIR, async () => {
     const key = await feedOf(300, { g: 250 });
     await client.ok('SAVE');

@@ -21,11 +21,18 @@ async function twinOf(t, args) {
     return { twin, random: new Random(seed) };
 }
 
+// A random command, or now and then a key that goes through DUMP and RESTORE.
+async function step(twin, random, generator) {
+    const index = random.below(twin.pairs.length);
+    if (random.chance(0.02)) await twin.dumpAndRestore(index, generator.restoring());
+    else await twin.run(index, generator.next());
+}
+
 test('random commands on keys of both stores get the replies that Redis gives', async (t) => {
     const { twin, random } = await twinOf(t, ['--appendfsync', 'no']);
     const generator = new KeyGenerator(random);
     for (let i = 1; i <= STEPS; i++) {
-        await twin.run(random.below(twin.pairs.length), generator.next());
+        await step(twin, random, generator);
         if (i % STEPS_BETWEEN_CHECKS === 0) await twin.compareAll();
     }
 });
@@ -47,7 +54,7 @@ test('durable keys survive folds, cold reads and restarts', async (t) => {
     const keys = Array.from({ length: 60 }, (_, i) => `key:{${i % 7}}:${i}`);
     const generator = new KeyGenerator(random, { keys, valueBytesMax: 60_000 });
     for (let i = 1; i <= STEPS / 2; i++) {
-        await twin.run(random.below(twin.pairs.length), generator.next());
+        await step(twin, random, generator);
         if (i % 800 === 0) await twin.restart(random.pick(['SIGTERM', 'SIGKILL']));
     }
     await twin.compareAll();

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { asMap } from './lib/resp.mjs';
 import { QUICK, smallMemory, weir } from './lib/server.mjs';
+import { until, untilBlocked } from './lib/waiting.mjs';
 
-const KEYS = QUICK ? 2000 : 10_000;
+const KEYS = QUICK ? 1000 : 4000;
 
 async function store(client, key) {
     return asMap(await client.ok('RANGE.OF', key)).get('store');
@@ -92,48 +93,92 @@ test('others always find the keys that move', async (t) => {
     for (const each of [client, reader, counter]) each.destroy();
 });
 
-test('a move touches watched keys and tells clients that cache them', async (t) => {
-    const server = await weir(t, {});
+test('those who watch, cache or wait for a key do not notice that it moves', async (t) => {
+    const server = await weir(t, { args: smallMemory('1mb') });
     const mover = await server.connect({ protocol: 3 });
     const watcher = await server.connect({ protocol: 3 });
     const cacher = await server.connect({ protocol: 3 });
-    await mover.ok('MSET', 'a:1', 'v', 'b:1', 'v');
+    const blocked = await server.connect({ protocol: 3 });
+    await fill(mover);
+    await mover.ok('SET', 'a:watched', 'v');
     await cacher.ok('CLIENT', 'TRACKING', 'ON');
-    await cacher.ok('GET', 'a:1');
-    await watcher.ok('WATCH', 'a:1');
-    await mover.ok('RANGE.SET', '0', 'a:', 'MEMORY', 'MOVE');
+    await cacher.ok('GET', 'a:watched');
+    const entry = blocked.ok('XREAD', 'BLOCK', '0', 'STREAMS', 'a:feed', '$');
+    await untilBlocked(mover, 1);
+    for (const store of ['MEMORY', 'DURABLE']) {
+        await watcher.ok('WATCH', 'a:watched');
+        await mover.ok('RANGE.SET', '0', 'a:', store, 'MOVE');
+        await watcher.ok('MULTI');
+        await watcher.ok('GET', 'a:watched');
+        assert.deepEqual(await watcher.ok('EXEC'), ['v']);
+    }
+    assert.deepEqual(cacher.pushes, []);
+    await watcher.ok('WATCH', 'a:watched');
+    const moved = mover.ok('RANGE.SET', '0', 'a:', 'MEMORY', 'MOVE');
+    const other = await server.connect({ protocol: 3 });
+    await other.ok('SET', 'a:watched', 'w');
     await watcher.ok('MULTI');
-    await watcher.ok('GET', 'a:1');
+    await watcher.ok('GET', 'a:watched');
     assert.equal(await watcher.ok('EXEC'), null);
-    await watcher.ok('WATCH', 'b:1');
-    await mover.ok('RANGE.SET', '0', 'a:', 'DURABLE', 'MOVE');
-    await watcher.ok('MULTI');
-    await watcher.ok('GET', 'a:1');
-    assert.deepEqual(await watcher.ok('EXEC'), ['v']);
+    await moved;
     await cacher.ok('PING');
-    assert.deepEqual(cacher.pushes, [['invalidate', ['a:1']]]);
-    for (const each of [mover, watcher, cacher]) each.destroy();
+    assert.deepEqual(cacher.pushes, [['invalidate', ['a:watched']]]);
+    await mover.ok('RANGE.DEL', '0', 'a:', 'MOVE');
+    await mover.ok('XADD', 'a:feed', '1-1', 'f', 'v');
+    assert.ok(await entry);
+    for (const each of [mover, watcher, cacher, blocked, other]) each.destroy();
 });
 
-test('feeds do not move, nor does more than a commit record takes; then nothing has changed', async (t) => {
-    const server = await weir(t, { args: ['--copy-bytes-max', '10000', '--range', '0', 'r:', 'memory',
-        'maxmemory', '1mb', 'policy', 'noeviction'] });
+test('what cannot move stays, with all the others; then nothing has changed', async (t) => {
+    const server = await weir(t, { args: ['--range', '0', 'r:', 'memory', 'maxmemory', '1mb', 'policy', 'noeviction'] });
     const client = await server.connect({ protocol: 3 });
     await client.ok('SET', 'a:1', 'v');
     await client.ok('XADD', 'a:feed', '*', 'f', 'v');
     await assert.rejects(client.ok('RANGE.SET', '0', 'a:', 'MEMORY', 'MOVE'), /feeds live in durable/);
     await client.ok('DEL', 'a:feed');
     await client.ok('SET', 'a:2', 'x'.repeat(20_000));
-    await assert.rejects(client.ok('RANGE.SET', '0', 'a:', 'MEMORY', 'MOVE'), /copy-bytes-max/);
+    await assert.rejects(client.ok('RANGE.SET', '0', 'a:', 'MEMORY', 'MAXMEMORY', '10000', 'POLICY',
+        'noeviction', 'MOVE'), /OOM/);
     assert.equal(await store(client, 'a:1'), 'durable');
-    await client.ok('DEL', 'a:2');
     assert.equal(await client.ok('RANGE.SET', '0', 'a:', 'MEMORY', 'MAXMEMORY', '1mb', 'MOVE'), 'OK');
     assert.equal(await client.ok('GET', 'a:1'), 'v');
     for (let i = 0; i < 300; i++) await client.ok('SET', `r:${i}`, 'x'.repeat(100));
-    await assert.rejects(client.ok('RANGE.SET', '0', 'r:', 'DURABLE', 'MOVE'), /copy-bytes-max/);
-    await client.ok('CONFIG', 'SET', 'copy-bytes-max', '1mb');
     assert.equal(await client.ok('RANGE.SET', '0', 'r:', 'DURABLE', 'MOVE'), 'OK');
     assert.equal(await client.ok('GET', 'r:299'), 'x'.repeat(100));
     await assert.rejects(client.ok('RANGE.SET', '0', 'r:', 'MOVE'), /DURABLE or MEMORY|needs/);
+    await assert.rejects(client.ok('RANGE.DEL', '0', 'r:', 'TAKE'), /syntax/);
+    client.destroy();
+});
+
+test('a crash in the middle of a move: what was durable and has not moved is there', async (t) => {
+    const server = await weir(t, { args: ['--appendfsync', 'always', ...smallMemory('1mb')] });
+    let client = await server.connect({ protocol: 3 });
+    await fill(client);
+    for (let round = 0; round < 2; round++) {
+        const other = await server.connect({ protocol: 3 });
+        const target = round % 2 === 0 ? 'DURABLE' : 'MEMORY';
+        if (target === 'DURABLE') {
+            await client.ok('RANGE.SET', '0', 'a:', 'MEMORY', 'MOVE');
+            await fill(client);
+        }
+        const moved = other.ok('RANGE.SET', '0', 'a:', target, 'MOVE').then(() => true, () => false);
+        await until(async () => await store(client, 'a:1') === target.toLowerCase());
+        const seen = await client.ok('GET', 'a:1');
+        await server.restart('SIGKILL');
+        await moved;
+        client.destroy();
+        other.destroy();
+        client = await server.connect({ protocol: 3 });
+        await until(async () => !asMap(await client.ok('RANGE.OF', 'a:1')).get('moving'));
+        assert.ok(seen === null || seen.startsWith('v1'));
+        assert.equal(await store(client, 'a:1'), target.toLowerCase());
+        assert.equal(await client.ok('DBSIZE'), (await client.ok('KEYS', '*')).length);
+        if (target === 'MEMORY') continue;
+        const values = [];
+        for (let i = 1; i < 40; i++) values.push(await client.ok('EXISTS', `a:${i}`) && i % 5 !== 0
+            ? await client.ok('GET', `a:${i}`) : `v${i}`);
+        values.forEach((value, i) => assert.ok(value.startsWith(`v${i + 1}`)));
+        await fill(client);
+    }
     client.destroy();
 });

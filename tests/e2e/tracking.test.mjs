@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import { delay } from './lib/connection.mjs';
+import { KeyGenerator } from './lib/key_generator.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { ONLY_WEIR, QUICK, redis, smallMemory, weir } from './lib/server.mjs';
 import { until } from './lib/waiting.mjs';
@@ -103,7 +104,7 @@ describe('beside redis-server', () => {
             [3, () => ['TYPE', key()]],
             [3, () => ['DEL', key(), key()]],
             [2, () => ['RENAME', key(), key()]],
-            [2, () => ['XTRIM', key(), 'MAXLEN', '2']],
+            [3, () => ['XTRIM', key(), 'MAXLEN', random.pick(['0', '1', '2'])]],
             [1, () => ['MULTI']],
             [1, () => ['SELECT', String(random.below(2))]],
             [3, () => (index === 1 ? ['CLIENT', 'CACHING', 'YES'] : ['PING'])],
@@ -121,11 +122,30 @@ describe('beside redis-server', () => {
                 }
                 await pairs.run(index, 'EXEC');
             }
-            if (random.chance(0.02)) {
+            if (random.chance(0.008)) {
                 await pairs.run(0, 'XADD', 'a', `${++id}-1`, 'f', 'v');
                 await pairs.run(random.below(modes.length), 'FLUSHALL');
             }
             if (!args.includes('CACHING')) await pairs.compareHeard();
+        }
+    });
+
+    test('random commands on strings and hashes of both stores', async (t) => {
+        const random = new Random(seedOfRun(t));
+        const pairs = await Pairs.open(t, 6);
+        const modes = [[], ['OPTIN'], ['OPTOUT'], ['NOLOOP'], ['BCAST', 'PREFIX', 'a', 'PREFIX', 'cache:'],
+            ['BCAST', 'NOLOOP']];
+        await Promise.all(modes.map((mode, i) => pairs.run(i, 'CLIENT', 'TRACKING', 'ON', ...mode)));
+        const generator = new KeyGenerator(random);
+        for (let i = 0; i < STEPS; i++) {
+            const index = random.below(modes.length);
+            if (index === 1 && random.chance(0.5)) await pairs.run(index, 'CLIENT', 'CACHING', 'YES');
+            const args = generator.nextEven();
+            // Redis tells nobody of the one, and of the other also when nothing goes.
+            if (args[0] === 'SWAPDB') continue;
+            if (args[0] === 'FLUSHDB' && await pairs.run(index, 'DBSIZE') === 0) continue;
+            await pairs.run(index, ...args);
+            await pairs.compareHeard();
         }
     });
 

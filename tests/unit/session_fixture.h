@@ -121,15 +121,13 @@ void broker_after_command(struct broker *of, struct session *of_session)
     of->after_calls++;
 }
 
-void broker_command_waits(struct broker *of, struct session *of_session)
+void broker_command_waits(struct session *of_session)
 {
-    (void)of_session;
-    of->waits++;
+    of_session->broker->waits++;
 }
 
-void broker_discard(struct broker *of, struct session *discarding)
+void broker_discard(struct session *discarding)
 {
-    (void)of;
     if (discarding->transaction == NULL)
         return;
     transaction_clear(discarding);
@@ -139,7 +137,7 @@ void broker_discard(struct broker *of, struct session *discarding)
 void broker_forget(struct broker *of, struct session *forgotten)
 {
     of->left++;
-    broker_discard(of, forgotten);
+    broker_discard(forgotten);
 }
 
 void broker_count_output_limit(struct broker *of, uint64_t lost)

@@ -107,6 +107,44 @@ static void a_flush_empties_one_database(void **state)
     assert_length(1, "a", 1);
 }
 
+/* A feed with rows of all kinds: its own, a chunk, a time of expiry, a group with what is pending
+ * in it, a delayed entry and its alarm. */
+#define ROWS_OF_FEED 7
+
+static void make_feed_of_all(const char *name)
+{
+    append(0, name, 1);
+    uint64_t group = keyspace_next_feed(&keyspace);
+    const struct op ops[] = {
+        {.kind = OP_GROUP_CREATE, .key2 = BYTES("g"), .number = group, .data = BYTES("\x01")},
+        {.kind = OP_CONSUMER_CREATE,
+         .key2 = BYTES("c"),
+         .number = group,
+         .data = BYTES("\x01\x01")},
+        {.kind = OP_DELIVER,
+         .number = group,
+         .id = {1, 0},
+         .data = BYTES("\x01\x01\x00\x02\x00\x01\x01\x00")},
+        {.kind = OP_SCHEDULE, .id = {5000, 1}, .data = BYTES("fields")},
+        {.kind = OP_EXPIRE, .number = 9000},
+    };
+    for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+        write_op(ops[i], name);
+}
+
+static void a_flush_leaves_no_row_of_any_kind(void **state)
+{
+    (void)state;
+    make_feed_of_all("a");
+    fold();
+    assert_int_equal(sim_ranges_disk_row_count(rows), 1 + ROWS_OF_FEED);
+    append(0, "a", 2);
+    make_feed_of_all("b");
+    flush(0);
+    fold();
+    assert_int_equal(sim_ranges_disk_row_count(rows), 1); /* the catalog */
+}
+
 static void a_flush_during_a_fold_empties_what_is_being_folded(void **state)
 {
     (void)state;
@@ -142,6 +180,26 @@ static void a_swap_exchanges_two_databases(void **state)
     restart();
     assert_length(0, "c", 1);
     assert_length(1, "a", 1);
+}
+
+static void a_swap_exchanges_the_range_rules_of_two_databases(void **state)
+{
+    (void)state;
+    struct buf rule;
+    buf_init(&rule);
+    key_range_encode(&rule,
+                     &(struct key_range){
+                         .db = 1, .store = STORE_MEMORY, .prefix = (char[]){'m'}, .prefix_len = 1});
+    write_op((struct op){.kind = OP_RANGE_SET, .data = buf_bytes(&rule)}, NULL);
+    buf_deinit(&rule);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(keyspace_range(&keyspace, 1, BYTES("m:1"))->store, STORE_MEMORY);
+        write_op((struct op){.kind = OP_SWAP, .db = 0, .number = 1}, NULL);
+        assert_int_equal(keyspace_range(&keyspace, 0, BYTES("m:1"))->store, STORE_MEMORY);
+        assert_int_equal(keyspace_range(&keyspace, 1, BYTES("m:1"))->store, STORE_DURABLE);
+        write_op((struct op){.kind = OP_SWAP, .db = 0, .number = 1}, NULL);
+        restart();
+    }
 }
 
 static void a_key_that_was_dropped_and_created_meets_none_of_its_old_entries(void **state)
@@ -209,8 +267,10 @@ int main(void)
         KEYSPACE_TEST(an_erasure_takes_the_entries_it_names),
         KEYSPACE_TEST(a_rename_takes_the_feed_along),
         KEYSPACE_TEST(a_flush_empties_one_database),
+        KEYSPACE_TEST(a_flush_leaves_no_row_of_any_kind),
         KEYSPACE_TEST(a_flush_during_a_fold_empties_what_is_being_folded),
         KEYSPACE_TEST(a_swap_exchanges_two_databases),
+        KEYSPACE_TEST(a_swap_exchanges_the_range_rules_of_two_databases),
         KEYSPACE_TEST(a_key_that_was_dropped_and_created_meets_none_of_its_old_entries),
         KEYSPACE_TEST(an_op_that_does_not_fit_is_corrupt),
     };

@@ -15,7 +15,13 @@ static void random_catalog(struct catalog *catalog)
         catalog->databases[i].keys = random_u64(&dice) >> random_below(&dice, 64);
         catalog->databases[i].expires = random_u64(&dice) & catalog->databases[i].keys;
         catalog->databases[i].expiry_sum = random_u64(&dice);
+        for (uint64_t j = random_below(&dice, 4); j > 0; j--)
+            *catalog_tally(&catalog->databases[i], (unsigned)random_below(&dice, KEY_RANGES_MAX)) =
+                (struct tally){1 + random_below(&dice, 1000), random_u64(&dice), j};
     }
+    catalog->tallied = random_below(&dice, 4) > 0;
+    for (uint64_t i = random_below(&dice, 5); i > 0; i--)
+        catalog_appended(catalog, random_below(&dice, 1000));
 }
 
 static void check_equal(const struct catalog *a, const struct catalog *b)
@@ -30,6 +36,14 @@ static void check_equal(const struct catalog *a, const struct catalog *b)
         assert_int_equal(a->databases[i].keys, b->databases[i].keys);
         assert_int_equal(a->databases[i].expires, b->databases[i].expires);
         assert_int_equal(a->databases[i].expiry_sum, b->databases[i].expiry_sum);
+    }
+    assert_int_equal(a->appended, b->appended);
+    assert_int_equal(a->appended_bytes, b->appended_bytes);
+    assert_int_equal(a->tallied, b->tallied);
+    for (unsigned rule = 0; rule < KEY_RANGES_MAX && a->tallied; rule++) {
+        struct tally x = catalog_tally_sum(a, rule);
+        struct tally y = catalog_tally_sum(b, rule);
+        assert_memory_equal(&x, &y, sizeof(x));
     }
 }
 
@@ -160,6 +174,7 @@ static void a_row_of_before_there_were_sums_has_none_and_says_so(void **state)
     assert_true(catalog_expires(&read));
     assert_int_equal(read.databases[0].expires, 4);
     assert_int_equal(read.databases[0].expiry_sum, 0);
+    assert_false(read.tallied);
     catalog_deinit(&written);
     catalog_deinit(&read);
     buf_deinit(&row);

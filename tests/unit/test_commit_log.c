@@ -241,6 +241,25 @@ static void damage_to_the_last_record_looks_like_a_torn_one(void **state)
     log_open_and_read(1, 5);
 }
 
+static void a_record_of_another_number_ends_the_log(void **state)
+{
+    (void)state;
+    log_append_many(6, 100, false);
+    log_close();
+    char name[SEGMENT_NAME_BYTES];
+    char record[RECORD_HEADER_BYTES + 100];
+    struct disk_file *file;
+    size_t got;
+    segment_name(1, name);
+    assert_int_equal(disk_open(log_world.disk, name, &file), ERR_OK);
+    assert_int_equal(disk_file_read(file, log_record_at(5, 100), record, sizeof(record), &got),
+                     ERR_OK);
+    struct bytes part = bytes_of(record, sizeof(record));
+    assert_int_equal(disk_file_write(file, log_record_at(4, 100), &part, 1), ERR_OK);
+    disk_file_close(file);
+    log_open_and_read(1, 4);
+}
+
 static void damage_in_a_finished_segment_is_corrupt(void **state)
 {
     (void)state;
@@ -409,6 +428,7 @@ int main(void)
         LOG_TEST(damage_before_a_synced_point_is_corrupt),
         LOG_TEST(damage_to_the_last_record_looks_like_a_torn_one),
         LOG_TEST(damage_in_a_finished_segment_is_corrupt),
+        LOG_TEST(a_record_of_another_number_ends_the_log),
         LOG_TEST(damage_to_payloads_that_are_not_asked_for_does_not_matter),
         LOG_TEST(a_damaged_segment_header_is_corrupt),
         LOG_TEST(a_segment_under_a_wrong_name_is_corrupt),

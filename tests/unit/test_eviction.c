@@ -70,6 +70,12 @@ static void a_full_range_that_lets_none_go_refuses_what_adds(void **state)
                         "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
     assert_string_equal(ask("STRLEN cache:big"), ":200001\r\n");
     assert_string_equal(ask("SET durable v"), "+OK\r\n");
+    assert_string_equal(ask("RENAME durable cache:1"),
+                        "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    assert_string_equal(ask("RENAME cache:big cache:larger"), "+OK\r\n");
+    assert_string_equal(ask("RENAME cache:larger durable:big"), "+OK\r\n");
+    assert_false(eviction_full(broker, rule()));
+    assert_string_equal(ask("RENAME durable:big cache:big"), "+OK\r\n");
     assert_string_equal(ask("DEL cache:big"), ":1\r\n");
     assert_false(eviction_full(broker, rule()));
     assert_string_equal(ask("SET cache:1 v"), "+OK\r\n");

@@ -155,6 +155,8 @@ static const struct {
     {65, KEY DATA},
     {66, DATA},
     {67, NUMBER DATA},
+    {68, NUMBER DATA},
+    {69, NUMBER},
 };
 
 static void every_op_has_its_number_and_its_fields(void **state)
@@ -227,9 +229,18 @@ static void rows_have_their_keys(void **state)
     key_timed(&made, KEY_ALARM, (struct chunk_home){0}, (struct id){1000, 258});
     check_made("00 00 00 00  00 00  10  00 00 00 00 00 00 00 00"
                "00 00 00 00 00 00 03 e8  00 00 00 00 00 00 01 02");
+    key_expiry(&made, 1, 1000, BYTES("orders"));
+    check_made("00 00 00 01  40 00  12  00 00 00 00 00 00 03 e8  'orders'");
     key_timed(&made, KEY_DELAYED, home, (struct id){1000, 2});
     check_made("00 00 00 01  00 69  11  00 00 00 00 00 00 01 02"
                "00 00 00 00 00 00 03 e8  00 00 00 00 00 00 00 02");
+}
+
+static void a_time_of_expiry_counts_in_64ths_up_to_a_bound(void **state)
+{
+    (void)state;
+    assert_int_equal(catalog_expiry(127), 1);
+    assert_int_equal(catalog_expiry((UINT64_C(1) << 42) + 1000), UINT64_C(1) << 36);
 }
 
 static void the_slot_is_that_of_the_hash_tag(void **state)
@@ -246,8 +257,9 @@ static void the_slot_is_that_of_the_hash_tag(void **state)
 static void the_catalog_has_databases_and_rules(void **state)
 {
     (void)state;
-    static const char row[] = "00 04  00 00 00 00 00 00 00 05  d8 4c 9f d2 4f 28 1c 5e  02 04"
+    static const char row[] = "00 05  00 00 00 00 00 00 00 05  d8 4c 9f d2 4f 28 1c 5e  02 04"
                               "02  01 01 00 00  03 ac 02 02 e8 07"
+                              "0a e8 07  01  00  01 00 ac 02 90 4e 14"
                               "03 02 's:' 01 07 e8 07  05"
                               "ff ff ff ff 0f 00 00 00 00  00";
     struct catalog catalog;
@@ -261,6 +273,12 @@ static void the_catalog_has_databases_and_rules(void **state)
     assert_int_equal(catalog.databases[1].keys, 300);
     assert_int_equal(catalog.databases[1].expires, 2);
     assert_int_equal(catalog.databases[1].expiry_sum, 1000);
+    assert_int_equal(catalog.appended, 10);
+    assert_int_equal(catalog.appended_bytes, 1000);
+    assert_true(catalog.tallied);
+    assert_int_equal(catalog.databases[1].tallies[0].keys, 300);
+    assert_int_equal(catalog.databases[1].tallies[0].bytes, 10000);
+    assert_int_equal(catalog.databases[1].tallies[0].entries, 20);
     assert_int_equal(catalog.ranges.count, 2);
     const struct key_range *rule = key_ranges_with_id(&catalog.ranges, 5);
     assert_int_equal(rule->db, 3);
@@ -272,6 +290,21 @@ static void the_catalog_has_databases_and_rules(void **state)
     catalog_encode(&made, &catalog);
     check_made(row);
     catalog_deinit(&catalog);
+}
+
+static void while_keys_move_a_rule_says_when_it_counts(void **state)
+{
+    (void)state;
+    static const char rows[] = "ff ff ff ff 0f 00 00 00 00  00"
+                               "03 02 's:' 11 07 e8 07  05"
+                               "03 02 's:' 20 07 e8 07  05";
+    struct key_ranges ranges;
+    assert_int_equal(key_ranges_decode(drawn(rows), &ranges), ERR_OK);
+    assert_int_equal(key_ranges_before(&ranges, 3, BYTES("s:1"))->store, STORE_MEMORY);
+    assert_int_equal(key_ranges_of(&ranges, 3, BYTES("s:1"))->store, STORE_DURABLE);
+    key_ranges_encode(&made, &ranges);
+    check_made(rows);
+    key_ranges_deinit(&ranges);
 }
 
 static struct object *read_object(const char *row)
@@ -416,8 +449,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(ops_of_groups_have_heads_and_runs_of_changes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(rows_have_their_keys, set_up, tear_down),
+        cmocka_unit_test(a_time_of_expiry_counts_in_64ths_up_to_a_bound),
         cmocka_unit_test(the_slot_is_that_of_the_hash_tag),
         cmocka_unit_test_setup_teardown(the_catalog_has_databases_and_rules, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(while_keys_move_a_rule_says_when_it_counts, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_feed_has_counters_and_extras, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_string_is_its_bytes_and_a_hash_its_fields, set_up,
                                         tear_down),

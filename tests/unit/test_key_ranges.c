@@ -126,10 +126,44 @@ static void words_name_stores_and_policies(void **state)
     assert_false(key_policy_of(BYTES(""), &policy));
 }
 
+static void while_keys_move_both_rules_of_a_key_are_known(void **state)
+{
+    (void)state;
+    struct key_ranges ranges, read;
+    struct buf row;
+    struct key_range rule = rule_of(0, "cache:a", STORE_DURABLE);
+    key_ranges_init(&ranges);
+    assert_int_equal(key_ranges_move(&ranges, &rule, true), ERR_NOT_FOUND);
+    assert_null(ranges.before);
+    assert_int_equal(key_ranges_move(&ranges, &rule, false), ERR_OK);
+    buf_init(&row);
+    key_ranges_encode(&row, &ranges);
+    assert_int_equal(key_ranges_decode(buf_bytes(&row), &read), ERR_OK);
+    assert_int_equal(key_ranges_of(&read, 0, BYTES("cache:a1"))->store, STORE_DURABLE);
+    assert_int_equal(key_ranges_before(&read, 0, BYTES("cache:a1"))->store, STORE_MEMORY);
+    assert_ptr_equal(key_ranges_before(&read, 0, BYTES("cache:")),
+                     key_ranges_of(&read, 0, BYTES("cache:")));
+    assert_int_equal(key_ranges_changed(&read)->store, STORE_DURABLE);
+    key_ranges_swap(&read, 0, 1);
+    assert_int_equal(key_ranges_before(&read, 1, BYTES("cache:a1"))->store, STORE_MEMORY);
+    assert_int_equal(key_ranges_of(&read, 1, BYTES("cache:a1"))->store, STORE_DURABLE);
+    key_ranges_turn_back(&read);
+    assert_int_equal(key_ranges_of(&read, 1, BYTES("cache:a1"))->store, STORE_MEMORY);
+    assert_int_equal(key_ranges_before(&read, 1, BYTES("cache:a1"))->store, STORE_DURABLE);
+    assert_int_equal(key_ranges_changed(&read)->store, STORE_DURABLE);
+    key_ranges_moved(&read);
+    assert_null(read.before);
+    assert_int_equal(read.count, 2);
+    key_ranges_deinit(&read);
+    key_ranges_deinit(&ranges);
+    buf_deinit(&row);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_store_has_a_memory_range_for_caches),
+        cmocka_unit_test(while_keys_move_both_rules_of_a_key_are_known),
         cmocka_unit_test(the_longest_prefix_wins_and_then_the_database),
         cmocka_unit_test(the_last_rule_cannot_be_deleted),
         cmocka_unit_test(a_rule_keeps_its_id_and_too_many_are_refused),

@@ -41,7 +41,8 @@ static void add_object(struct scan_case *test, struct row *row, size_t i)
         hash = UINT64_MAX;
     key_object(&row->key, SPACE, slot, hash, bytes_of_string(test->names[i]));
     row->value[0] = (char)(i % 200 + 1);
-    test->places[i] = (uint64_t)slot << KEY_HASH_BITS | hash >> (64 - KEY_HASH_BITS);
+    uint64_t upper = hash >> (64 - KEY_HASH_BITS) & ~UINT64_C(0xff);
+    test->places[i] = (uint64_t)slot << KEY_HASH_BITS | upper;
 }
 
 static void add_other(struct row *row, size_t i)

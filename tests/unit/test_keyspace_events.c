@@ -93,6 +93,41 @@ static void an_event_is_published_when_its_write_is_durable(void **state)
     assert_int_equal(messages("__keyspace@0__:k0\r\n$4\r\nxadd\r\n"), 2);
 }
 
+/* Two writes in two records. True: there was a time at which just one of them was durable. */
+static bool hear_two_events(void)
+{
+    uint64_t lsns[2];
+    unsigned heard = 0;
+    bool one_heard = false;
+    world.setup.long_percent = HOLD;
+    for (int i = 0; i < 2; i++) {
+        send(add());
+        turns(20);
+        lsns[i] = store_last(world.broker->store);
+    }
+    assert_true(lsns[0] < lsns[1]);
+    world.setup.long_percent = GO;
+    while (heard < 2) {
+        world_turn();
+        heard += messages("");
+        one_heard |= heard == 1;
+        uint64_t durable = broker_durable(world.broker);
+        assert_int_equal(heard, (lsns[0] <= durable) + (lsns[1] <= durable));
+    }
+    world_settle();
+    return one_heard;
+}
+
+static void an_event_waits_for_its_own_record(void **state)
+{
+    (void)state;
+    int apart = 0;
+    choose("Kt");
+    for (int i = 0; i < 20; i++)
+        apart += hear_two_events();
+    assert_true(apart > 0);
+}
+
 static void other_messages_do_not_wait_for_it(void **state)
 {
     (void)state;
@@ -112,8 +147,8 @@ static void classes_are_chosen_by_letters(void **state)
     static const struct {
         const char *letters;
         unsigned events; /* of XADD to a new key */
-    } cases[] = {{"", 0},   {"t", 0},   {"K", 0},   {"Kt", 1},   {"Et", 1},
-                 {"KA", 1}, {"Kn", 1},  {"KAn", 2}, {"KEtn", 4}, {"Kg", 0}};
+    } cases[] = {{"", 0},   {"t", 0},  {"K", 0},   {"Kt", 1},   {"Et", 1},
+                 {"KA", 1}, {"Kn", 1}, {"KAn", 2}, {"KEtn", 4}, {"Kg", 0}};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         choose("");
@@ -151,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_event_is_published_when_its_write_is_durable),
+        TEST(an_event_waits_for_its_own_record),
         TEST(other_messages_do_not_wait_for_it),
         TEST(classes_are_chosen_by_letters),
         TEST(events_come_in_the_order_of_the_writes),

@@ -155,6 +155,23 @@ static void the_least_frequently_used_go_first(void **state)
     assert_true(evict_some(POLICY_ALLKEYS_LFU) > KEYS / 2 * 19 / 20);
 }
 
+static void a_count_of_uses_goes_down_with_every_minute_of_rest(void **state)
+{
+    (void)state;
+    range.policy = POLICY_ALLKEYS_LFU;
+    write(1, OP_SET, BYTES("v"), 0);
+    for (int i = 0; i < 10000; i++)
+        memory_used(&memory, find(1), range.policy);
+    unsigned count = memory_frequency(&memory, find(1));
+    assert_true(count > 10);
+    for (unsigned rest = 1; rest <= count + 1; rest++) {
+        memory.now_ms += 60000;
+        assert_int_equal(memory_frequency(&memory, find(1)), rest < count ? count - rest : 0);
+    }
+    memory_used(&memory, find(1), range.policy);
+    assert_int_equal(memory_frequency(&memory, find(1)), 1);
+}
+
 static void volatile_policies_let_only_expiring_keys_go(void **state)
 {
     (void)state;
@@ -233,6 +250,30 @@ static void a_changed_rule_takes_its_keys_along(void **state)
     assert_int_equal(memory.ranges[5].expiring, KEYS);
 }
 
+static uint16_t every_other_to_range_five(void *context, const struct object *object)
+{
+    (void)context;
+    struct bytes name = object_name(object);
+    return name.data[name.len - 1] % 2 == 0 ? 5 : range.id;
+}
+
+static void a_key_that_went_to_another_range_is_no_victim_of_the_old_one(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KEYS; i++)
+        write(i, OP_SET, BYTES("v"), 0);
+    memory.now_ms += 1000;
+    for (int i = 0; i < 10; i++) /* more are drawn than go */
+        assert_non_null(memory_victim(&memory, range.id, range.policy));
+    memory_rehome(&memory, range.id, every_other_to_range_five, NULL);
+    for (size_t i = 0; i < KEYS; i++) { /* what was drawn has rested longest */
+        if (find(i) != NULL)
+            memory_used(&memory, find(i), range.policy);
+    }
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(memory_victim(&memory, range.id, range.policy)->range, range.id);
+}
+
 #define MEMORY_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -243,10 +284,12 @@ int main(void)
         MEMORY_TEST(a_dropped_object_stays_readable_until_it_is_reaped),
         MEMORY_TEST(the_least_recently_used_go_first),
         MEMORY_TEST(the_least_frequently_used_go_first),
+        MEMORY_TEST(a_count_of_uses_goes_down_with_every_minute_of_rest),
         MEMORY_TEST(volatile_policies_let_only_expiring_keys_go),
         MEMORY_TEST(a_sweep_meets_every_key_whose_time_has_come),
         MEMORY_TEST(a_sweep_ends_when_its_looks_do_though_all_have_expired),
         MEMORY_TEST(a_changed_rule_takes_its_keys_along),
+        MEMORY_TEST(a_key_that_went_to_another_range_is_no_victim_of_the_old_one),
     };
     random_init(&dice, unit_seed());
     return cmocka_run_group_tests(tests, NULL, NULL);

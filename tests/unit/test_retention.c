@@ -91,6 +91,17 @@ static void an_idle_feed_loses_what_is_too_old(void **state)
     assert_string_equal(ask("EXISTS k"), ":1\r\n");
 }
 
+static void an_entry_goes_when_it_is_as_old_as_the_policy_says(void **state)
+{
+    (void)state;
+    const unsigned ages_ms[] = {1700, 1600, 1599};
+    for (int i = 0; i < 3; i++)
+        (void)ask("XADD k %u-0 f v", (unsigned)clock_wall_ms() - ages_ms[i]);
+    (void)ask("FEED.POLICY k MAXAGE 1600");
+    settle();
+    assert_int_equal(length("k"), 1);
+}
+
 static void a_feed_keeps_its_length(void **state)
 {
     (void)state;
@@ -161,6 +172,51 @@ static void what_was_there_before_is_weighed(void **state)
         settle();
         assert_in_range(length("k"), 280, 330);
     }
+}
+
+#define WEIGHED 45000 /* in several turns */
+
+/* Has the server weigh the entries of `large`. */
+static void begin_weighing(void)
+{
+    struct buf lines;
+    buf_init(&lines);
+    for (int i = 0; i < WEIGHED; i++)
+        buf_addf(&lines, "XADD large * f v\r\n");
+    buf_addf(&lines, "FEED.POLICY large MAXBYTES 10000000\r\n");
+    session_feed(client, buf_bytes(&lines));
+    buf_deinit(&lines);
+    for (int i = 0; i < PATIENCE_TURNS && broker->caretaker.retention.weighing.feed == NULL; i++)
+        turn();
+    assert_non_null(broker->caretaker.retention.weighing.feed);
+}
+
+static void a_feed_is_weighed_while_others_are_trimmed(void **state)
+{
+    (void)state;
+    const struct weighing *weighing = &broker->caretaker.retention.weighing;
+    (void)ask("FEED.POLICY busy MAXLEN 1"); /* looked at before those that were made later */
+    begin_weighing();
+    for (int i = 0; i < 100 && weighing->feed != NULL; i++) {
+        session_feed(client, BYTES("XADD busy * f v\r\nXADD busy * f v\r\n"));
+        turn();
+    }
+    assert_null(weighing->feed);
+    settle();
+    take_output(client, &reply);
+    assert_int_equal(length("busy"), 1);
+    assert_non_null(strstr(ask("FEED.INFO large"), "bytes\r\n:810000\r\n"));
+}
+
+static void a_feed_that_goes_while_it_is_weighed_is_let_go_of(void **state)
+{
+    (void)state;
+    begin_weighing();
+    session_feed(client, BYTES("DEL large\r\n"));
+    turn();
+    assert_null(broker->caretaker.retention.weighing.feed);
+    settle();
+    take_output(client, &reply);
 }
 
 static void a_plan_is_void_with_its_policy(void **state)
@@ -263,6 +319,43 @@ static void a_group_holds_what_it_has_not_acknowledged(void **state)
     (void)ask("FEED.POLICY k ACKED no MAXLEN 1");
     settle();
     assert_int_equal(length("k"), 1);
+}
+
+/* A look at what stays held is a record: there is none each second. */
+static void what_stays_held_is_looked_at_now_and_then(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        (void)ask("XGROUP CREATE k g 0 MKSTREAM");
+        (void)ask("FEED.POLICY k MAXLEN 2 ACKED yes");
+        add("k", 10);
+        settle();
+        uint64_t before = store_last(broker->store);
+        for (int i = 0; i < 50; i++) {
+            pass_ms(1000);
+            settle();
+        }
+        assert_int_equal(store_last(broker->store), before);
+        for (int i = 0; i < 100; i++) {
+            pass_ms(1000);
+            settle();
+        }
+        assert_in_range(store_last(broker->store) - before, 1, 3);
+        if (again) {
+            fold();
+            restart();
+        }
+        assert_int_equal(length("k"), 10);
+        (void)ask("XREADGROUP GROUP g c NOACK COUNT 4 STREAMS k >");
+        pass_ms(1001);
+        settle();
+        assert_int_equal(length("k"), 6);
+        (void)ask("XGROUP DESTROY k g");
+        pass_ms(1001);
+        settle();
+        assert_int_equal(length("k"), 2);
+        (void)ask("DEL k");
+    }
 }
 
 static void a_group_that_is_too_far_behind_is_parked(void **state)
@@ -425,14 +518,18 @@ int main(void)
         TEST(a_policy_is_told_as_it_was_set),
         TEST(a_bad_policy_changes_nothing),
         TEST(an_idle_feed_loses_what_is_too_old),
+        TEST(an_entry_goes_when_it_is_as_old_as_the_policy_says),
         TEST(a_feed_keeps_its_length),
         TEST(a_long_feed_is_trimmed_over_several_turns),
         TEST(a_feed_keeps_its_bytes),
         TEST(what_was_there_before_is_weighed),
+        TEST(a_feed_is_weighed_while_others_are_trimmed),
+        TEST(a_feed_that_goes_while_it_is_weighed_is_let_go_of),
         TEST(a_plan_is_void_with_its_policy),
         TEST(a_policy_goes_where_its_feed_goes),
         TEST(all_that_is_set_holds_through_folds_and_restarts),
         TEST(a_group_holds_what_it_has_not_acknowledged),
+        TEST(what_stays_held_is_looked_at_now_and_then),
         TEST(a_group_that_is_too_far_behind_is_parked),
         TEST(many_groups_are_asked_over_several_turns),
         TEST(what_groups_hold_anew_while_others_are_asked_stays),

@@ -257,6 +257,9 @@ static void memory_holds_a_part_of_what_is_on_disk(void **state)
     assert_int_equal(schedule.loaded.map.count, 0);
     check_first();
     assert_in_range(schedule.loaded.map.count, 1, 256);
+    assert_int_equal(schedule_bytes(&schedule),
+                     sizeof(schedule) +
+                         schedule.loaded.map.count * (sizeof(struct scheduled) + sizeof(uint32_t)));
 }
 
 static void a_damaged_key_is_told(void **state)

@@ -134,6 +134,7 @@ static void what_readers_were_shown_is_there_after_a_crash(void **state)
         .read_percent = 60,
         .long_percent = 75,
         .blocks = true,
+        .groups = true,
         .faults = {.cold_per_mille = 100, .cool_per_mille = 100},
     };
     uint64_t crashes = 0;

@@ -266,6 +266,10 @@ static void own_changes_are_told_unless_one_does_not_want_them(void **state)
     change("a");
     assert_told(0, TOLD(1, "a"));
     assert_told(1, "");
+    run(1, &read_row, "a");
+    broker.removing = true; /* by the server itself: it has expired, say */
+    change("a");
+    assert_told(1, TOLD(1, "a"));
 }
 
 static void prefixes_are_told_of_every_change_and_taken_literally(void **state)

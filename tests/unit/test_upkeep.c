@@ -79,6 +79,7 @@ static void a_hold_puts_the_look_off(void **state)
     add(2, 10);
     assert_int_equal(upkeep_settle(feed), 1);
     upkeep_hold(feed, 7000);
+    upkeep_stir(feed);
     assert_int_equal(upkeep_settle(feed), 7000);
     set_policy((struct policy){.maxlen = 1, .acked = 1});
     assert_int_equal(upkeep_settle(feed), 1);
@@ -104,6 +105,27 @@ static void a_limit_of_bytes_has_what_is_there_weighed(void **state)
     buf_deinit(&spans);
 }
 
+static void what_is_held_is_looked_at_later_when_nothing_stirs(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t maxlag_ms;
+        uint64_t later_ms;
+    } cases[] = {{0, 59000}, {1600, 100}, {86400000, 59000}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        set_policy((struct policy){.maxlen = 1, .acked = 1, .maxlag_ms = cases[i].maxlag_ms});
+        add(i * 2 + 1, 10);
+        add(i * 2 + 2, 10);
+        assert_int_equal(upkeep_settle(feed), 1);
+        upkeep_hold(feed, 7000);
+        assert_int_equal(upkeep_settle(feed), 7000 + cases[i].later_ms);
+        upkeep_stir(feed);
+        assert_int_equal(upkeep_settle(feed), 7000);
+        upkeep_hold(feed, 9000);
+        assert_int_equal(upkeep_settle(feed), 9000 + cases[i].later_ms);
+    }
+}
+
 static void an_upkeep_reads_back_as_it_was(void **state)
 {
     (void)state;
@@ -121,6 +143,7 @@ static void an_upkeep_reads_back_as_it_was(void **state)
     assert_int_equal(row->delayed, 1);
     assert_int_equal(row->delayed_last, 8);
     assert_int_equal(row->held_ms, 77);
+    assert_true(row->stirred);
     assert_int_equal(row->ledger->total, 100);
     assert_true(bytes_equal(row->policy->deadletter, BYTES("d")));
     const struct scheduled *first;
@@ -175,6 +198,7 @@ int main(void)
         TEST(a_policy_wants_a_look_when_it_is_broken),
         TEST(a_hold_puts_the_look_off),
         TEST(a_limit_of_bytes_has_what_is_there_weighed),
+        TEST(what_is_held_is_looked_at_later_when_nothing_stirs),
         TEST(an_upkeep_reads_back_as_it_was),
         TEST(a_sealed_side_stays_as_it_was),
         TEST(an_alarm_reads_back_as_it_was),

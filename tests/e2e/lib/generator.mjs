@@ -39,7 +39,7 @@ export class Generator {
             [40, () => this.xread()], [6, () => this.xreadBlocking()], [60, () => this.xdel()],
             [40, () => this.xtrim()], [20, () => this.xsetid()], [50, () => this.xinfo()],
             [12, () => this.removal()], [16, () => this.lookup()], [16, () => this.rename()],
-            [24, () => this.copy()], [8, () => this.listing()], [8, () => this.object()],
+            [24, () => this.copy()], [16, () => this.listing()], [8, () => this.object()],
             [2, () => this.flush()], [8, () => this.select()], [2, () => this.swap()],
             [8, () => this.talk()], [8, () => this.nonsense()],
         ];

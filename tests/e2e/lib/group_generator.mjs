@@ -14,9 +14,10 @@ export class GroupGenerator extends Generator {
         super(random, { keys: ['a', 'b', 'feed:{1}:x'], ...options });
         this.rows = [
             [1, () => this.burst()], [150, () => this.xadd()], [20, () => this.xdel()],
-            [8, () => this.xtrim()], [2, () => this.removal()], [3, () => this.rename()], [4, () => this.copy()],
-            [2, () => this.xsetid()], [40, () => this.xgroup()], [150, () => this.xreadgroup()],
-            [90, () => this.xack()], [60, () => this.xpending()], [50, () => this.xclaim()],
+            [16, () => this.xtrim()], [2, () => this.removal()], [3, () => this.rename()],
+            [4, () => this.copy()], [4, () => this.xsetid()], [60, () => this.xgroup()],
+            [150, () => this.xreadgroup()], [90, () => this.xack()], [60, () => this.xpending()],
+            [80, () => this.xclaim()],
             [40, () => this.xautoclaim()], [50, () => this.xinfoGroups()], [4, () => this.save()],
             ...(options.rows?.(this) ?? []),
         ];
@@ -51,16 +52,16 @@ export class GroupGenerator extends Generator {
         const key = this.key();
         const group = this.group();
         const head = (word) => [this.word('XGROUP'), this.word(word), key, group];
-        const read = () => (this.random.chance(0.2)
-            ? [this.word('ENTRIESREAD'), this.random.pick(['0', '1', '5', '-1', '-2', 'x'])] : []);
+        const read = () => (this.random.chance(0.3)
+            ? [this.word('ENTRIESREAD'), this.random.pick(['0', '1', '5', '9', '-1', '-2', 'x'])] : []);
         const bogus = this.random.chance(0.03) ? ['BOGUS'] : [];
         return this.random.weighted([
             [12, () => {
                 this.consumers(key, group);
-                const make = this.random.chance(0.6) ? [this.word('MKSTREAM')] : [];
+                const make = this.random.chance(0.8) ? [this.word('MKSTREAM')] : [];
                 return [...head('CREATE'), this.idOrEnd(key), ...make, ...read(), ...bogus];
             }],
-            [4, () => [...head('SETID'), this.idOrEnd(key), ...read(), ...bogus]],
+            [8, () => [...head('SETID'), this.idOrEnd(key), ...read(), ...bogus]],
             [2, () => head('DESTROY')],
             [4, () => {
                 this.consumers(key, group);
@@ -95,7 +96,7 @@ export class GroupGenerator extends Generator {
         const key = this.key();
         const args = [this.word('XPENDING'), key, this.group()];
         if (this.random.chance(0.3)) return args;
-        if (this.random.chance(0.2)) {
+        if (this.random.chance(0.4)) {
             args.push(this.word('IDLE'), this.random.pick(MIN_IDLES));
         }
         const whole = this.random.chance(0.5);

@@ -14,6 +14,20 @@ const FLOATS = ['0', '1.5', '-2.25', '3', '1e3', '0.1', '1e-5', 'inf', 'nan', ''
 const FAR_MS = '4102444800000';
 const FAR_S = '4102444800';
 
+// With too few words, or too many, for each of these.
+const NAMES_OF_COMMANDS = ['APPEND', 'BITCOUNT', 'BITPOS', 'COPY', 'DECR', 'DECRBY', 'DEL',
+    'EXISTS', 'EXPIRE', 'EXPIREAT', 'EXPIRETIME', 'GET', 'GETBIT', 'GETDEL', 'GETEX', 'GETRANGE',
+    'GETSET', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HINCRBYFLOAT', 'HKEYS', 'HLEN',
+    'HMGET', 'HMSET', 'HRANDFIELD', 'HSCAN', 'HSET', 'HSETNX', 'HSTRLEN', 'HVALS', 'INCR', 'INCRBY',
+    'INCRBYFLOAT', 'KEYS', 'LCS', 'MGET', 'MSET', 'MSETNX', 'PERSIST', 'PEXPIRE', 'PEXPIREAT',
+    'PEXPIRETIME', 'PSETEX', 'PTTL', 'RENAME', 'RENAMENX', 'RESTORE', 'SCAN', 'SELECT', 'SET',
+    'SETBIT', 'SETEX', 'SETNX', 'SETRANGE', 'STRLEN', 'SUBSTR', 'SWAPDB', 'TOUCH', 'TTL', 'TYPE',
+    'UNLINK', 'WATCH', 'OBJECT', 'MEMORY'];
+
+// Commands whose replies are chance, have no order, or depend on the clock; and what is too long.
+const UNEVEN = new Set(['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME', 'SCAN', 'KEYS', 'RANDOMKEY',
+    'HRANDFIELD', 'HSCAN', 'HGETALL', 'HKEYS', 'HVALS', 'OBJECT', 'MEMORY', 'XADD', 'RESTORE', 'DUMP']);
+
 const FIELDS = ['f', 'g', 'h', '', 'n', 'm', 'field:\x00', 'x'.repeat(70)];
 
 export class KeyGenerator {
@@ -27,7 +41,7 @@ export class KeyGenerator {
             [30, () => this.expiry()], [30, () => this.times()], [15, () => this.taking()],
             [90, () => this.hash()], [15, () => this.names()], [20, () => this.lookup()],
             [4, () => this.lcs()], [3, () => this.feed()], [3, () => this.database()],
-            [8, () => this.listing()],
+            [8, () => this.listing()], [8, () => this.badLine()],
         ];
     }
 
@@ -35,6 +49,15 @@ export class KeyGenerator {
         const args = this.random.weighted(this.rows)();
         return this.random.chance(0.03) && !/EX|PX/i.test(args.join(' '))
             ? this.mutate(args) : args;
+    }
+
+    // One whose reply must be that of redis-server to the byte.
+    nextEven() {
+        for (;;) {
+            const args = this.next();
+            const long = args[0] === 'SETRANGE' && args[2]?.length > 6;
+            if (!UNEVEN.has(args[0]) && !long) return args;
+        }
     }
 
     mutate(args) {
@@ -86,8 +109,10 @@ export class KeyGenerator {
         return this.random.weighted([
             [10, () => ['SET', key, this.value(), ...options]],
             [1, () => ['SETNX', key, this.value()]],
-            [1, () => ['SETEX', key, this.random.pick(['1000', '0', '-1', 'x']), this.value()]],
-            [1, () => ['PSETEX', key, this.random.pick(['1000000', '0', '-1']), this.value()]],
+            [1, () => ['SETEX', key, this.random.pick(['1000', '1000', '0', '-1', 'x',
+                '9223372036854775807']), this.value()]],
+            [1, () => ['PSETEX', key, this.random.pick(['1000000', '1000000', '0', '-1', 'x',
+                '9223372036854775807']), this.value()]],
         ])();
     }
 
@@ -117,7 +142,8 @@ export class KeyGenerator {
             if (this.random.chance(0.5)) span.push(this.random.pick(['BIT', 'BYTE', 'bit', 'x']));
         }
         return this.random.pick([
-            () => ['SETBIT', key, String(this.random.below(300)),
+            () => ['SETBIT', key, this.random.chance(0.9) ? String(this.random.below(300))
+                : this.random.pick(['-1', '4294967296', 'x', '']),
                 this.random.pick(['0', '1', '1', '2', 'x'])],
             () => ['GETBIT', key, this.offset()], () => ['BITCOUNT', key, ...span],
             () => ['BITPOS', key, this.random.pick(['0', '1', '1', '2']), ...span],
@@ -132,6 +158,7 @@ export class KeyGenerator {
             () => ['MSET', ...keys.flatMap((key) => [key, this.value()])],
             () => ['MSETNX', ...keys.flatMap((key) => [key, this.value()])],
             () => [this.random.pick(['DEL', 'UNLINK']), ...keys.slice(0, 2)],
+            () => [this.random.pick(['MSET', 'MSETNX']), ...keys],
         ])();
     }
 
@@ -160,7 +187,8 @@ export class KeyGenerator {
         const key = this.key();
         return this.random.pick([
             () => ['GETDEL', key], () => ['GETSET', key, this.value()],
-            () => ['GETEX', key, ...this.random.pick([[], ['PERSIST'], this.time()])],
+            () => ['GETEX', key, ...this.random.pick([[], ['PERSIST'], ['persist', 'PERSIST'],
+                this.time(), this.time(), [...this.time(), 'PERSIST'], ['KEEPTTL'], ['EX']])],
         ])();
     }
 
@@ -183,10 +211,13 @@ export class KeyGenerator {
             [2, () => ['HINCRBYFLOAT', key, this.random.pick(['n', 'm', field]),
                 this.random.pick(FLOATS)]],
             [1, () => ['HSTRLEN', key, field]],
-            [1, () => ['HRANDFIELD', key, this.random.pick(['100', '0', 'x']),
+            [1, () => ['HRANDFIELD', key]],
+            [2, () => ['HRANDFIELD', key, this.random.pick(['100', '2', '0', '-3', '-0', 'x',
+                '-9223372036854775808', '9223372036854775807']),
                 ...this.random.pick([[], ['WITHVALUES'], ['x']])]],
             [1, () => ['HSCAN', key, '0', ...this.random.pick([[], ['MATCH', 'f*'],
-                ['COUNT', '5'], ['COUNT', '0'], ['x']])]],
+                ['COUNT', '5'], ['COUNT', '0'], ['COUNT', 'x'], ['x'], ['MATCH'],
+                ['MATCH', '*', 'COUNT', '1']])]],
         ])();
     }
 
@@ -197,7 +228,8 @@ export class KeyGenerator {
         return this.random.pick([
             () => ['RENAME', from, to], () => ['RENAMENX', from, to],
             () => ['COPY', from, to, ...this.random.pick([[], ['REPLACE'],
-                ['DB', String(this.random.below(DATABASES)), 'REPLACE']])],
+                ['DB', String(this.random.below(DATABASES)), 'REPLACE'], ['DB', '99'], ['DB', '-1'],
+                ['DB', 'x'], ['DB'], ['x']])],
             () => ['COPY', `${from}h`, `${to}h`, 'REPLACE'],
         ])();
     }
@@ -212,7 +244,8 @@ export class KeyGenerator {
 
     lcs() {
         return ['LCS', this.key(), this.key(), ...this.random.pick([[], ['LEN'], ['IDX'],
-            ['IDX', 'WITHMATCHLEN'], ['IDX', 'MINMATCHLEN', '2'], ['IDX', 'LEN'], ['x']])];
+            ['IDX', 'WITHMATCHLEN'], ['IDX', 'MINMATCHLEN', '2'], ['IDX', 'LEN'], ['x'],
+            ['IDX', 'MINMATCHLEN', '-1'], ['IDX', 'MINMATCHLEN', 'x'], ['MINMATCHLEN']])];
     }
 
     feed() {
@@ -221,17 +254,42 @@ export class KeyGenerator {
 
     database() {
         return this.random.weighted([
-            [8, () => ['SELECT', String(this.random.below(DATABASES))]],
-            [1, () => ['FLUSHDB']],
-            [1, () => ['SWAPDB', '0', '1']],
+            [12, () => ['SELECT', String(this.random.below(DATABASES))]],
+            [2, () => ['SELECT', this.random.pick(['-1', '16', 'x', '', '1.5'])]],
+            [1, () => ['FLUSHDB', ...this.random.pick([[], ['ASYNC'], ['sync'], ['x']])]],
+            [2, () => ['SWAPDB', this.random.pick(['0', '1', '1', '99', 'x']),
+                this.random.pick(['0', '1', '1', '-1', 'x'])]],
         ])();
     }
 
     listing() {
         return this.random.pick([
-            () => ['DBSIZE'], () => ['KEYS', this.random.pick(['*', 'a*', 'cache:*'])],
+            () => ['DBSIZE'], () => ['KEYS', this.random.pick(['*', 'a*', 'cache:*', '?', '[ab]h',
+                '[^c]*', '*{1}*', '', '\\a', 'a'])],
             () => ['RANDOMKEY'],
-            () => ['SCAN', '0', 'TYPE', this.random.pick(['string', 'hash', 'stream'])],
+            () => ['SCAN', '0', ...this.random.pick([['TYPE', 'string'], ['TYPE', 'hash'],
+                ['TYPE', 'stream'], ['TYPE', 'x'], ['TYPE'], ['MATCH', 'cache:*', 'COUNT', '3'],
+                ['MATCH', '[', 'TYPE', 'hash'], ['COUNT', '0'], ['COUNT', 'x'], ['x', 'y'], []])],
         ])();
+    }
+
+    // For Twin.dumpAndRestore. Not of times that pass while the test runs.
+    restoring() {
+        const absolute = this.random.chance(0.3);
+        const suffix = this.random.pick(['', 'h']);
+        return {
+            from: `${this.random.pick(this.keys)}${suffix}`,
+            to: `${this.random.pick(this.keys)}${suffix}`,
+            ttl: this.random.pick(absolute ? ['0', FAR_MS, '1'] : ['0', '10000000', '-1', 'x']),
+            options: [...(absolute ? ['ABSTTL'] : []), ...(this.random.chance(0.7) ? ['REPLACE'] : []),
+                ...this.random.pick([[], [], ['IDLETIME', '5'], ['FREQ', '7'], ['x'],
+                    ['IDLETIME', '-1'], ['FREQ', '256'], ['IDLETIME']])],
+        };
+    }
+
+    badLine() {
+        return [this.random.pick(NAMES_OF_COMMANDS),
+            ...Array.from({ length: this.random.below(3) }, () => `${this.key()}:none`),
+            ...(this.random.chance(0.1) ? ['1', '2', '3', '4', '5', '6', '7'] : [])];
     }
 }

@@ -80,6 +80,23 @@ export class Twin {
         return redis.value;
     }
 
+    // Each server gets its own dump of `from` back, as `to`. Their dumps are their own.
+    async dumpAndRestore(index, { from, to, ttl, options }) {
+        const pair = this.pairs[index];
+        const [weirs, rediss] = await Promise.all(
+            [pair.weir, pair.redis].map((connection) => connection.call('DUMP', from)));
+        if (weirs instanceof ReplyError) return;  // of a feed
+        this.equal(weirs === null, rediss === null, 'which dump is null', index, ['DUMP', from]);
+        if (weirs === null) return;
+        const args = ['RESTORE', to, ttl, `(dump of ${from})`, ...options];
+        this.step++;
+        this.history.push({ pair: index, args });
+        const [weir, redis] = await Promise.all([[pair.weir, weirs], [pair.redis, rediss]].map(
+            ([connection, dump]) => connection.exchange(args.with(3, dump))));
+        this.equal(weir.raw.toString('latin1'), redis.raw.toString('latin1'), 'replies differ',
+            index, args);
+    }
+
     // What a command that cannot be compared at once needs behind it.
     async follow(index, args, weir, redis) {
         if (redis instanceof ReplyError) return;
@@ -87,6 +104,7 @@ export class Twin {
         if (name === 'scan' && isCursor(args[1])) await this.wholeScan(index, args, 1);
         else if (name === 'hscan' && isCursor(args[2])) await this.wholeScan(index, args, 2);
         else if (name === 'randomkey') await this.randomKey(index, weir);
+        else if (name === 'hrandfield' && args.length > 2) await this.randomFields(index, args, weir);
         else if (args.includes('~')) await this.trimExactly(index, args);
     }
 
@@ -113,6 +131,19 @@ export class Twin {
         if (key === null) return;
         const found = await this.pairs[index].redis.call('EXISTS', key);
         this.equal(found, 1, 'RANDOMKEY gave a key that is none', index, ['RANDOMKEY']);
+    }
+
+    // What HRANDFIELD gave are fields with their values; as many is compared with the reply.
+    async randomFields(index, args, found) {
+        const all = asMap(await this.pairs[index].redis.call('HGETALL', args[1]));
+        const fields = args.length === 3 ? found.map((field) => [field, all.get(field)])
+            : Array.isArray(found[0]) ? found
+                : found.flatMap((field, i) => (i % 2 === 0 ? [[field, found[i + 1]]] : []));
+        for (const [field, value] of fields) {
+            this.equal(value, all.get(field), `${field} is no field`, index, args);
+        }
+        const distinct = new Set(fields.map(([field]) => field)).size === fields.length;
+        this.equal(distinct || args[2].startsWith('-'), true, 'a field twice', index, args);
     }
 
     // After a trimming with `~` the lengths may differ, within its bound; after exact trimming to
