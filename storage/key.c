@@ -178,7 +178,6 @@ enum err key_group_number(struct bytes key, struct chunk_home home, uint64_t *nu
         return ERR_CORRUPT;
     *number = group;
     return ERR_OK;
-    return ERR_OK;
 }
 
 void key_chunk(struct buf *out, struct chunk_home home, struct id base)
