@@ -118,7 +118,8 @@ static struct claim_work *claim_work_of(struct session *session, struct group *g
         claim = NULL;
     }
     if (claim != NULL && claim->looked_up)
-        pending_lookup_refresh(&claim->lookup);
+        pending_lookup_refresh(&claim->lookup, (const struct id *)(const void *)claim->ids.data,
+                               claim->ids.len / sizeof(struct id));
     if (claim == NULL) {
         claim = mem_zalloc(sizeof(*claim));
         claim->work.destroy = claim_work_destroy;

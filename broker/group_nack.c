@@ -297,7 +297,8 @@ enum flow xnack_command(struct session *session)
         return FLOW_DONE;
     enum err err = nack->looked_up ? ERR_OK : look_up(nack, &args);
     if (err == ERR_OK)
-        pending_lookup_refresh(&nack->lookup);
+        pending_lookup_refresh(&nack->lookup, (const struct id *)(const void *)nack->ids.data,
+                               args.count);
     if (err == ERR_OK && dead)
         err = read_all_dead(nack, feed);
     if (err == ERR_COLD)

@@ -322,7 +322,7 @@ static void deliver_stream(struct session *session, struct group_read *read,
         return;
     const struct id *ids = (const struct id *)(const void *)stream->ids.data;
     if (stream->rewound)
-        pending_lookup_refresh(&stream->lookup);
+        pending_lookup_refresh(&stream->lookup, ids, stream->count);
     if (stream->count > 0)
         group_write_delivery(session, &stream->place, consumer, ids, stream->count,
                              stream->rewound ? &stream->lookup.found : NULL, read->args.no_ack,

@@ -44,7 +44,7 @@ enum err group_refs_step(struct group_refs *refs, struct session *session, const
     if (is_outdated(refs))
         return ERR_NOT_FOUND;
     for (uint32_t i = 0; i < refs->at; i++)
-        pending_lookup_refresh(&refs->lookups[i]);
+        pending_lookup_refresh(&refs->lookups[i], ids, count);
     for (refs->at = 0; refs->at < refs->count; refs->at++) {
         struct pending_lookup *lookup = &refs->lookups[refs->at];
         enum err err = pending_lookup_step(lookup, session, ids, count);

@@ -36,20 +36,17 @@ static enum err look_up(struct pending_lookup *lookup, struct session *session, 
     return err == ERR_END ? ERR_NOT_FOUND : err;
 }
 
-/* It may have been acknowledged or claimed since. */
-void pending_lookup_refresh(struct pending_lookup *lookup)
+/* It may have been acknowledged or claimed since, or delivered. */
+void pending_lookup_refresh(struct pending_lookup *lookup, const struct id *ids, size_t count)
 {
-    struct pending_place place;
-    const struct pending *item = pending_set_seek(&lookup->found, ID_MIN, &place);
-    while (item != NULL) {
-        struct pending now = *item;
-        struct id next = item->id;
+    for (size_t i = 0; i < count && i < lookup->at; i++) {
+        const struct pending *item = pending_set_find(&lookup->found, ids[i]);
+        struct pending now = item != NULL ? *item : (struct pending){.id = ids[i]};
         bool added;
-        if (!pending_recheck(lookup->group, &now))
-            pending_set_remove(&lookup->found, now.id);
-        else
+        if (pending_recheck(lookup->group, &now))
             *pending_set_put(&lookup->found, now.id, &added) = now;
-        item = id_next(&next) ? pending_set_seek(&lookup->found, next, &place) : NULL;
+        else if (item != NULL)
+            pending_set_remove(&lookup->found, now.id);
     }
 }
 
@@ -73,7 +70,7 @@ enum err pending_lookup_step(struct pending_lookup *lookup, struct session *sess
         close_walk(lookup);
     }
     if (lookup->waited)
-        pending_lookup_refresh(lookup);
+        pending_lookup_refresh(lookup, ids, count);
     lookup->waited = false;
     return ERR_OK;
 }

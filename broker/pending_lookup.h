@@ -29,7 +29,7 @@ MUST_CHECK enum err pending_lookup_step(struct pending_lookup *lookup, struct se
                                         const struct id *ids, size_t count);
 void pending_lookup_wait(struct pending_lookup *lookup, struct session *session,
                          const struct id *ids);
-/* What was found in an earlier turn, in the same view of ranges, is brought up to date. */
-void pending_lookup_refresh(struct pending_lookup *lookup);
+/* What was looked up in an earlier turn, in the same view of ranges, is brought up to date. */
+void pending_lookup_refresh(struct pending_lookup *lookup, const struct id *ids, size_t count);
 
 #endif

@@ -75,7 +75,8 @@ MUST_CHECK enum err pending_cursor_take(struct pending_cursor *cursor, struct fe
 MUST_CHECK enum err pending_find(struct group *group, struct ranges *ranges, struct id id,
                                  struct pending *out);
 
-/* Brings what was found in the same view of ranges up to date. False: it is pending no more. */
+/* Brings what was found in the same view of ranges up to date; with consumer 0 it was not pending.
+ * False: it is pending no more, or still not. */
 bool pending_recheck(struct group *group, struct pending *item);
 /* True when it is not pending as it was found, in the same view of ranges. */
 bool pending_changed(struct group *group, const struct pending *item);
