@@ -2,6 +2,9 @@
 
 #include "base/check.h"
 
+/* Of object.charged. */
+#define CHARGED_MAX ((uint32_t)INT32_MAX)
+
 void table_init(struct table *table)
 {
     hmap_init(&table->map);
@@ -51,7 +54,7 @@ void table_clean(struct table *table, struct object *object)
 {
     CHECK(list_empty(&object->lru));
     size_t bytes = object_bytes(object);
-    object->charged = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+    object->charged = (bytes < CHARGED_MAX ? (uint32_t)bytes : CHARGED_MAX) & CHARGED_MAX;
     table->clean_bytes += object->charged;
     list_push_back(&table->clean, &object->lru);
 }

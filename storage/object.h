@@ -45,8 +45,11 @@ struct object {
     uint32_t space;        /* namespace */
     uint32_t name_len;
     union {
-        uint32_t used;    /* memory: when or how often (cache/memory.h) */
-        uint32_t charged; /* durable: bytes counted for it in the table (cache/table.h) */
+        uint32_t used; /* memory: when or how often (cache/memory.h) */
+        struct {       /* durable: */
+            uint32_t charged : 31; /* bytes counted for it in the table (cache/table.h) */
+            uint32_t tallied : 1;  /* it is counted (storage/tally.h) */
+        };
     };
     union {
         uint16_t range; /* memory: id of its range rule (storage/key_ranges.h) */
@@ -61,10 +64,10 @@ struct object {
     struct list lru;      /* among the clean ones (cache/table.h); empty when not */
     struct list links[2]; /* in a side's dirty list; empty when not */
     uint64_t lsn;         /* of its last write: the gate of whoever reads it */
-    /* As far as the loop knows, a row of it is on disk, and has this time of expiry. */
+    /* As far as the loop knows, a row of it is on disk, and has this time of expiry. Folds read it:
+     * nothing that the loop changes at other times shares the word. */
     uint64_t persisted : 1;
     uint64_t row_expiry_ms : 60;
-    uint64_t tallied : 1; /* it is counted */
 };
 
 /* Bytes of one of the memory store, its name aside. */
