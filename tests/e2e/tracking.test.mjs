@@ -214,6 +214,33 @@ test('INFO and CLIENT LIST tell who tracks what', ONLY_WEIR, async (t) => {
         await two.ok('INFO')));
 });
 
+// What rueidis sends for cached reads (https://github.com/redis/rueidis), and jedis for its cache.
+test('the cached reads of rueidis and jedis are told of changes, once', async (t) => {
+    const pairs = await Pairs.open(t, 3);
+    const [rueidis, jedis, writer] = [0, 1, 2];
+    await pairs.run(rueidis, 'CLIENT', 'TRACKING', 'ON', 'OPTIN');
+    await pairs.run(jedis, 'CLIENT', 'TRACKING', 'ON');
+    await pairs.run(writer, 'MSET', 'a', '1', 'ab', '2', 'abc', '3');
+    await pairs.run(writer, 'HSET', 'b', 'f', 'v');
+    const cached = async (reads) => {
+        for (const command of [['CLIENT', 'CACHING', 'YES'], ['MULTI'], ...reads, ['EXEC']]) {
+            await pairs.run(rueidis, ...command);
+        }
+    };
+    await cached([['PTTL', 'a'], ['GET', 'a']]);
+    await cached([['PTTL', 'ab'], ['PTTL', 'abc'], ['MGET', 'ab', 'abc']]);
+    await cached([['PTTL', 'b'], ['HGETALL', 'b']]);
+    await pairs.run(rueidis, 'GET', 'c');
+    for (const line of ['GET a', 'MGET ab abc', 'HGET b f', 'EXISTS c']) {
+        await pairs.run(jedis, ...line.split(' '));
+    }
+    for (const line of ['SET a 2', 'SET a 3', 'DEL abc', 'HDEL b f', 'SET c v', 'PEXPIRE ab 100000',
+        'FLUSHALL']) {
+        await pairs.run(writer, ...line.split(' '));
+        await pairs.compareHeard();
+    }
+});
+
 test('more keys than the table may have: some are given up, and told', ONLY_WEIR, async (t) => {
     const server = await weir(t, { args: ['--tracking-table-max-keys', '100'] });
     const client = await server.connect({ protocol: 3 });
