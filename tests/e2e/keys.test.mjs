@@ -89,7 +89,7 @@ test('keys expire by themselves in both stores, also those that only lie on disk
     client.destroy();
 });
 
-test('a counter that is incremented often is one row', async (t) => {
+test('a counter that is incremented often survives a kill as it was', async (t) => {
     const server = await weir(t, { args: ['--appendfsync', 'no', ...smallMemory('1mb')] });
     const client = await server.connect({ protocol: 2 });
     for (let i = 0; i < 100; i++) {
