@@ -91,24 +91,25 @@ test('a reader whose claims are enough leaves new entries to the next one', IN_T
     assert.deepEqual(idsOf(await next.reply, key), [added]);
 });
 
-test('entries that are said to be idle wake whoever claims', IN_TIME, async (t) => {
+// An entry that is pending, and a reader that would claim it in a minute; another one waits before.
+async function sleepingClaimer(t) {
     const key = await newFeed('g');
     const id = await writer.ok('XADD', key, '*', 'n', '1');
     await writer.ok('XREADGROUP', 'GROUP', 'g', 'owner', 'STREAMS', key, '>');
     await wait(t, 'g', 'first', key);
     const claims = await wait(t, 'g', 'claims', key, { claim: 60_000 });
-    await delay(20); /* it has looked at what is pending, and sleeps */
+    await delay(20); // it has looked at what is pending, and sleeps
+    return { key, id, claims };
+}
+
+test('entries that are said to be idle wake whoever claims', IN_TIME, async (t) => {
+    const { key, id, claims } = await sleepingClaimer(t);
     await writer.ok('XCLAIM', key, 'g', 'owner', '0', id, 'IDLE', '90000', 'JUSTID');
     assert.deepEqual(idsOf(await claims.reply, key), [id]);
 });
 
 test('entries that are given back wake whoever claims, wherever in the line', IN_TIME, async (t) => {
-    const key = await newFeed('g');
-    const id = await writer.ok('XADD', key, '*', 'n', '1');
-    await writer.ok('XREADGROUP', 'GROUP', 'g', 'owner', 'STREAMS', key, '>');
-    await wait(t, 'g', 'first', key);
-    const claims = await wait(t, 'g', 'claims', key, { claim: 60_000 });
-    await delay(20); /* it has looked at what is pending, and sleeps */
+    const { key, id, claims } = await sleepingClaimer(t);
     assert.equal(await writer.ok('XNACK', key, 'g', 'FAIL', 'IDS', '1', id), 1);
     assert.deepEqual(idsOf(await claims.reply, key), [id]);
 });

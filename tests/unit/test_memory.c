@@ -188,6 +188,15 @@ static void volatile_policies_let_only_expiring_keys_go(void **state)
     assert_non_null(memory_victim(&memory, range.id, POLICY_ALLKEYS_RANDOM));
 }
 
+/* Of a key that write() has made. */
+static size_t number_of(const struct object *object)
+{
+    uint64_t number;
+    struct bytes name = object_name(object);
+    assert_true(bytes_to_u64(bytes_of(name.data + 3, name.len - 3), &number));
+    return (size_t)number;
+}
+
 static void a_sweep_meets_every_key_whose_time_has_come(void **state)
 {
     (void)state;
@@ -199,11 +208,8 @@ static void a_sweep_meets_every_key_whose_time_has_come(void **state)
         size_t looks = 10;
         const struct object *object;
         while ((object = memory_expired(&memory, range.id, &looks)) != NULL) {
-            uint64_t number;
-            struct bytes name = object_name(object);
-            assert_true(bytes_to_u64(bytes_of(name.data + 3, name.len - 3), &number));
-            assert_int_equal(number % 3, 0);
-            write((size_t)number, OP_DROP, BYTES(""), 0);
+            assert_int_equal(number_of(object) % 3, 0);
+            write(number_of(object), OP_DROP, BYTES(""), 0);
             expired++;
         }
         memory_reap(&memory);
@@ -219,12 +225,8 @@ static void a_sweep_ends_when_its_looks_do_though_all_have_expired(void **state)
     memory.now_ms += 10;
     size_t looks = 10;
     const struct object *object;
-    while ((object = memory_expired(&memory, range.id, &looks)) != NULL) {
-        uint64_t number;
-        struct bytes name = object_name(object);
-        assert_true(bytes_to_u64(bytes_of(name.data + 3, name.len - 3), &number));
-        write((size_t)number, OP_DROP, BYTES(""), 0);
-    }
+    while ((object = memory_expired(&memory, range.id, &looks)) != NULL)
+        write(number_of(object), OP_DROP, BYTES(""), 0);
     assert_int_equal(looks, 0);
     assert_int_equal(memory.ranges[range.id].map.count, KEYS - 10);
 }
