@@ -403,6 +403,7 @@ uint64_t broker_deadline(struct broker *broker)
         earlier(node != NULL ? node->key : 0, caretaker_deadline(&broker->caretaker));
     deadline = earlier(deadline, expiry_deadline(broker));
     deadline = earlier(deadline, range_move_deadline(&broker->move));
+    deadline = earlier(deadline, range_count_deadline(&broker->count));
     if (broker->pause_until_ms == 0)
         return deadline;
     uint64_t now_ms = clock_wall_ms();

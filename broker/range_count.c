@@ -1,6 +1,7 @@
 #include "broker/range_count.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/logger.h"
 #include "broker/access.h"
 #include "broker/broker_internal.h"
@@ -10,6 +11,9 @@
 #define ROWS_MAX       1000
 #define ROW_BYTES      ((size_t)256 << 10)
 #define LOOKS_PER_TURN 2000
+
+/* After a read that failed. */
+#define RETRY_US 1000000
 
 /* The rule that a durable key is counted under: while keys move, the one that says so. */
 static unsigned rule_of(struct keyspace *keyspace, unsigned db, struct bytes name)
@@ -148,7 +152,7 @@ static enum err count_row(struct keyspace *keyspace, unsigned db, struct bytes n
 static bool rows_count(const struct range_count *count)
 {
     struct keyspace *keyspace = &count->broker->keyspace;
-    return count->fetch.err == ERR_OK && count->round == keyspace->count_round &&
+    return count->round == keyspace->count_round &&
            count->fetch.view == store_view(keyspace->store) &&
            count->fetch.space == keyspace_database(keyspace, count->db)->space;
 }
@@ -185,12 +189,30 @@ static bool walk_residents(struct range_count *count)
     return last;
 }
 
+static bool may_work(const struct range_count *count)
+{
+    struct broker *broker = count->broker;
+    return !store_catalog(broker->store)->tallied && !count->fetching && !broker->stopping &&
+           !broker_failed(broker);
+}
+
+/* The rows could not be read: again, but not at once. */
+static void put_off(struct range_count *count)
+{
+    LOG(LOG_WARNING, "keys are not counted yet", "error=\"%s\"", err_text(count->fetch.err));
+    count->fetched = false;
+    count->retry_us = clock_mono_us() + RETRY_US;
+}
+
 bool range_count_work(struct range_count *count)
 {
     struct broker *broker = count->broker;
     struct catalog *catalog = store_catalog(broker->store);
-    if (catalog->tallied || count->fetching || broker->stopping || broker_failed(broker))
+    if (may_work(count) && count->fetched && count->fetch.err != ERR_OK)
+        put_off(count);
+    if (!may_work(count) || count->retry_us > clock_mono_us())
         return false;
+    count->retry_us = 0;
     if (count->fetched && rows_count(count))
         take_rows(count);
     count->fetched = false;
@@ -201,4 +223,9 @@ bool range_count_work(struct range_count *count)
     catalog->tallied = true;
     store_grew(broker->store, DIRTY_OBJECT_BYTES); /* the next fold writes the catalog */
     return false;
+}
+
+uint64_t range_count_deadline(const struct range_count *count)
+{
+    return may_work(count) ? count->retry_us : 0;
 }

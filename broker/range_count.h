@@ -38,13 +38,16 @@ struct range_count {
     bool fetched;
     unsigned db; /* whose rows were asked for */
     struct fetch fetch;
-    uint64_t round; /* as in keyspace->count_round; of the walk in memory */
-    uint64_t hash;  /* where it goes on */
+    uint64_t round;    /* as in keyspace->count_round; of the walk in memory */
+    uint64_t hash;     /* where it goes on */
+    uint64_t retry_us; /* after a read that failed; else 0 */
 };
 
 void range_count_init(struct range_count *count, struct broker *broker);
 void range_count_deinit(struct range_count *count);
 /* Once a turn: a piece of work. True: there is more to do at once. */
 bool range_count_work(struct range_count *count);
+/* When it has to be called again, on the monotonic clock; 0: at no time. */
+uint64_t range_count_deadline(const struct range_count *count);
 
 #endif

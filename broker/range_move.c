@@ -418,8 +418,7 @@ static bool may_work(const struct range_move *move)
 {
     struct broker *broker = move->broker;
     return move->state != MOVE_NONE && !broker->stopping && !broker_failed(broker) &&
-           !broker_stalled(broker) && !broker_paused(broker, true) &&
-           (move->retry_us == 0 || move->retry_us <= clock_mono_us());
+           !broker_stalled(broker) && !broker_paused(broker, true);
 }
 
 /* Only while looking: a feed that appears among the keys. */
@@ -464,7 +463,7 @@ static enum err look_again(struct range_move *move)
 bool range_move_work(struct range_move *move)
 {
     struct slice slice = {LOOKS_PER_TURN, move->keys_max, BYTES_PER_TURN};
-    if (!may_work(move))
+    if (!may_work(move) || move->retry_us > clock_mono_us())
         return false;
     move->retry_us = 0;
     while (move->state != MOVE_NONE && !move->fetching && move->retry_us == 0 && slice.looks > 0 &&
@@ -482,7 +481,7 @@ bool range_move_work(struct range_move *move)
 
 uint64_t range_move_deadline(const struct range_move *move)
 {
-    return move->state != MOVE_NONE ? move->retry_us : 0;
+    return may_work(move) ? move->retry_us : 0;
 }
 
 /* ---- what the outside asks for ---- */

@@ -48,8 +48,8 @@ static void a_counter_that_is_incremented_a_million_times_is_one_row(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            a_counter_that_is_incremented_a_million_times_is_one_row, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_counter_that_is_incremented_a_million_times_is_one_row,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
